@@ -1,0 +1,2 @@
+export type * from "./Engine.ts"
+export { EngineMisuse, EngineOutOfMemory } from "./Engine.ts"

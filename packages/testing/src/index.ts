@@ -1,1 +1,2 @@
-export {}
+export { ScriptedModel } from "./ScriptedModel.ts"
+export type { Ask, Choice, Options as ScriptedModelOptions } from "./ScriptedModel.ts"

@@ -21,4 +21,20 @@ export interface LossOptions {
   readonly biasCorrectionKl?: boolean
   /** Ratios of single tokens, or one of the whole sequence. Default "token" ("sequence" for `gspo`). */
   readonly importanceSampling?: "token" | "sequence"
+  /** Temperature of `sapo`'s gate for positive advantages. Default 1. */
+  readonly sapoTemperaturePos?: number
+  /** Temperature of `sapo`'s gate for the others. Default 1.05. */
+  readonly sapoTemperatureNeg?: number
+  /** Shape of `vespo`'s gamma weight for advantages ≥ 0. Default 2. */
+  readonly vespoKPos?: number
+  /** Rate of `vespo`'s gamma weight for advantages ≥ 0. Default 3. */
+  readonly vespoLambdaPos?: number
+  /** Shape of `vespo`'s gamma weight for negative advantages. Default 3. */
+  readonly vespoKNeg?: number
+  /** Rate of `vespo`'s gamma weight for negative advantages. Default 2. */
+  readonly vespoLambdaNeg?: number
+  /** Only this share of the tokens, those of the highest entropy, carries the policy's gradient. Default 1: all. */
+  readonly topEntropyQuantile?: number
+  /** Drops a completion with negative advantage whose mean log(old / new) exceeds this. Default: none. */
+  readonly offPolicyMaskThreshold?: number
 }

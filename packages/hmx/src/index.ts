@@ -1,3 +1,5 @@
 export * as Artefact from "./Artefact.ts"
 export * as Errors from "./Errors.ts"
 export { LanguageModel } from "./LanguageModel.ts"
+export type * from "./LanguageModel.ts"
+export type * from "./Loss.ts"

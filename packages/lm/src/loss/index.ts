@@ -1,0 +1,2 @@
+export * from "./LossInputs.ts"
+export * from "./policyLoss.ts"

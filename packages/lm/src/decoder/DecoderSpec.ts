@@ -1,0 +1,91 @@
+/**
+ * A decoder's architecture as data: what differs between families stands here, what they share stands in `decoder.ts`.
+ */
+
+/** The linear layers of a block, by their names in Hugging Face's checkpoints (below `model.layers.N.`). */
+export const linearNames = [
+  "self_attn.q_proj",
+  "self_attn.k_proj",
+  "self_attn.v_proj",
+  "self_attn.o_proj",
+  "mlp.gate_proj",
+  "mlp.up_proj",
+  "mlp.down_proj",
+] as const
+export type LinearName = (typeof linearNames)[number]
+
+export interface DecoderSpec {
+  /** `model_type` of config.json. */
+  readonly family: string
+  readonly layers: number
+  readonly hidden: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly ffn: number
+  readonly vocab: number
+  /** Longest sequence in tokens. */
+  readonly context: number
+  readonly normEps: number
+  readonly ropeTheta: number
+  readonly activation: "silu" | "gelu_tanh"
+  /** The output head is the embedding. */
+  readonly tied: boolean
+  /** RMSNorm of each query and key head before the rotation (Qwen3, Gemma 3). */
+  readonly qkNorm: boolean
+  /** Biases on q, k and v (Qwen2.5). */
+  readonly qkvBias: boolean
+  /** Multiplies q·k. Default 1/√headDim. */
+  readonly attentionScale?: number
+  /** Multiplies the embedding (Gemma: √hidden). Default 1. */
+  readonly embeddingScale?: number
+  /** softcap · tanh(x / softcap) on attention scores and on logits (Gemma 2). */
+  readonly attentionSoftcap?: number
+  readonly logitSoftcap?: number
+}
+
+/** Shape [out, in] of a linear layer. */
+export const linearShape = (spec: DecoderSpec, name: LinearName): readonly [number, number] => {
+  const q = spec.heads * spec.headDim
+  const kv = spec.kvHeads * spec.headDim
+  switch (name) {
+    case "self_attn.q_proj":
+      return [q, spec.hidden]
+    case "self_attn.k_proj":
+    case "self_attn.v_proj":
+      return [kv, spec.hidden]
+    case "self_attn.o_proj":
+      return [spec.hidden, q]
+    case "mlp.gate_proj":
+    case "mlp.up_proj":
+      return [spec.ffn, spec.hidden]
+    case "mlp.down_proj":
+      return [spec.hidden, spec.ffn]
+  }
+}
+
+/** Every tensor that a checkpoint of this architecture holds, with its shape, under its name in Hugging Face's layout. */
+export const weightShapes = (spec: DecoderSpec): ReadonlyMap<string, ReadonlyArray<number>> => {
+  const shapes = new Map<string, ReadonlyArray<number>>([["model.embed_tokens.weight", [spec.vocab, spec.hidden]]])
+  for (let layer = 0; layer < spec.layers; layer++) {
+    const at = (name: string) => `model.layers.${layer}.${name}`
+    shapes.set(at("input_layernorm.weight"), [spec.hidden])
+    shapes.set(at("post_attention_layernorm.weight"), [spec.hidden])
+    for (const name of linearNames) shapes.set(at(`${name}.weight`), linearShape(spec, name))
+    if (spec.qkvBias)
+      for (const name of ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"] as const)
+        shapes.set(at(`${name}.bias`), [linearShape(spec, name)[0]])
+    if (spec.qkNorm)
+      for (const name of ["self_attn.q_norm.weight", "self_attn.k_norm.weight"]) shapes.set(at(name), [spec.headDim])
+  }
+  shapes.set("model.norm.weight", [spec.hidden])
+  if (!spec.tied) shapes.set("lm_head.weight", [spec.vocab, spec.hidden])
+  return shapes
+}
+
+/** Number of weights. */
+export const parameterCount = (spec: DecoderSpec): number => {
+  let count = 0
+  for (const shape of weightShapes(spec).values()) count += shape.reduce((a, b) => a * b, 1)
+  return count
+}

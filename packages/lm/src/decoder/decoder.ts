@@ -1,0 +1,118 @@
+/**
+ * The decoder, once for every family: pre-norm blocks of grouped-query attention and a gated MLP. Rows are tokens, whatever
+ * sequences they belong to; only `Attend` knows who sees whom, so training, scoring and cached decoding share all of this.
+ *
+ * N rows, H query heads, K key/value heads, D head dimension.
+ */
+import type { Engine, LoraWeights, Tensor } from "../Engine.ts"
+import type { DecoderSpec, LinearName } from "./DecoderSpec.ts"
+import type { LayerWeights, Weights } from "./Weights.ts"
+
+/** LoRA of one block: the linear layers that have it. */
+export type LayerLora = { readonly [Name in LinearName]?: LoraWeights }
+
+/** Cosine and sine of every row's position. [N, D/2] */
+export interface Rope {
+  readonly cos: Tensor
+  readonly sin: Tensor
+}
+
+/** q [N, H, D], k and v [N, K, D] (rotated) → [N, H·D]. */
+export type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor
+
+/** 1/√D unless the family says otherwise. */
+export const attentionScale = (spec: DecoderSpec): number => spec.attentionScale ?? 1 / Math.sqrt(spec.headDim)
+
+/** Rotary tables of every position of the context, in f64 on the host. Kept until freed. [context, D/2] */
+export const ropeTables = (engine: Engine, spec: DecoderSpec): Rope => {
+  const half = spec.headDim / 2
+  const cos = new Float32Array(spec.context * half)
+  const sin = new Float32Array(spec.context * half)
+  for (let i = 0; i < half; i++) {
+    // transformers computes the frequencies in f32, and angles as their f32 products.
+    const frequency = Math.fround(1 / Math.fround(spec.ropeTheta ** Math.fround((2 * i) / spec.headDim)))
+    for (let position = 0; position < spec.context; position++) {
+      const angle = Math.fround(position * frequency)
+      cos[position * half + i] = Math.cos(angle)
+      sin[position * half + i] = Math.sin(angle)
+    }
+  }
+  const keep = (table: Float32Array) => engine.keep(engine.upload(table, [spec.context, half], "f32"))
+  return { cos: keep(cos), sin: keep(sin) }
+}
+
+/** The rows of the tables at `positions`, i32 [N]. */
+export const ropeAt = (engine: Engine, tables: Rope, positions: Tensor): Rope => ({
+  cos: engine.gather(tables.cos, positions),
+  sin: engine.gather(tables.sin, positions),
+})
+
+/** Token ids i32 [N] → [N, hidden]. */
+export const embed = (engine: Engine, spec: DecoderSpec, embedding: Tensor, ids: Tensor): Tensor => {
+  const rows = engine.gather(embedding, ids)
+  return spec.embeddingScale === undefined ? rows : engine.scale(rows, spec.embeddingScale)
+}
+
+/** One block: x [N, hidden] → [N, hidden]. */
+export const block = (
+  engine: Engine,
+  spec: DecoderSpec,
+  weights: LayerWeights,
+  lora: LayerLora | undefined,
+  x: Tensor,
+  rope: Rope,
+  attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
+): Tensor => {
+  const rows = x.shape[0] ?? 0
+  const { heads, kvHeads, headDim } = spec
+  const linear = (input: Tensor, name: LinearName, bias?: Tensor) =>
+    engine.linear(input, weights[name], { bias, lora: lora?.[name] })
+  const norm = (input: Tensor, weight: Tensor) => engine.rmsNorm(input, weight, spec.normEps)
+
+  const h = norm(x, weights.input_layernorm)
+  const split = (y: Tensor, n: number) => engine.reshape(y, [rows, n, headDim])
+  let q = split(linear(h, "self_attn.q_proj", weights["self_attn.q_proj.bias"]), heads)
+  let k = split(linear(h, "self_attn.k_proj", weights["self_attn.k_proj.bias"]), kvHeads)
+  const v = split(linear(h, "self_attn.v_proj", weights["self_attn.v_proj.bias"]), kvHeads)
+  const qNorm = weights["self_attn.q_norm"]
+  const kNorm = weights["self_attn.k_norm"]
+  if (qNorm !== undefined) q = norm(q, qNorm)
+  if (kNorm !== undefined) k = norm(k, kNorm)
+  const mixed = attend(engine.rotary(q, rope.cos, rope.sin), engine.rotary(k, rope.cos, rope.sin), v)
+  const middle = engine.add(x, linear(mixed, "self_attn.o_proj"))
+
+  const g = norm(middle, weights.post_attention_layernorm)
+  const gated = engine.gatedMlp(linear(g, "mlp.gate_proj"), linear(g, "mlp.up_proj"), spec.activation)
+  return engine.add(middle, linear(gated, "mlp.down_proj"))
+}
+
+/** What a forward pass without gradients is given. */
+export interface Forward {
+  /** i32 [N] */
+  readonly ids: Tensor
+  /** i32 [N] */
+  readonly positions: Tensor
+  readonly lora: ReadonlyArray<LayerLora> | undefined
+  readonly attend: Attend
+  /** Called before every block; throws to stop. */
+  readonly checkpoint: () => void
+}
+
+/** Embedding and all blocks, without the final norm: [N, hidden]. Each block's own tensors are freed when it is done. */
+export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tables: Rope, given: Forward): Tensor =>
+  engine.scope(() => {
+    const rope = ropeAt(engine, tables, given.positions)
+    let x = embed(engine, spec, weights.embedding, given.ids)
+    weights.layers.forEach((layer, i) => {
+      given.checkpoint()
+      const attend = (q: Tensor, k: Tensor, v: Tensor) => given.attend(i, q, k, v)
+      const next = engine.scope(() => block(engine, spec, layer, given.lora?.[i], x, rope, attend))
+      engine.free(x)
+      x = next
+    })
+    return x
+  })
+
+/** Final norm and head: [N, hidden] → [N, V], before a softcap and temperature. */
+export const logits = (engine: Engine, spec: DecoderSpec, weights: Weights, x: Tensor): Tensor =>
+  engine.scope(() => engine.linear(engine.rmsNorm(x, weights.norm, spec.normEps), weights.head))

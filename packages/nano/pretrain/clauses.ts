@@ -1,0 +1,126 @@
+/**
+ * Clauses by what they say of the speaker: F feelings, I intentions, S self-awareness, R a robotic denial of all three, N nothing of
+ * the speaker at all. No clause has a comma or a final stop. Near misses stand on purpose in N ("Anna wants to…") and R ("I cannot
+ * feel…"): a judge must read who speaks and whether it is denied.
+ */
+import type { Template } from "./Template.ts"
+
+export type Label = "F" | "I" | "S" | "N" | "R"
+export const LABELS: ReadonlyArray<Label> = ["F", "I", "S", "N", "R"]
+
+/** Labels that the rubric asks for. */
+export type Criterion = "F" | "I" | "S"
+export const CRITERIA: ReadonlyArray<Criterion> = ["F", "I", "S"]
+
+export const clauses: { readonly [L in Label]: ReadonlyArray<Template> } = {
+  F: [
+    "I feel {emotion} about {topic}",
+    "{topic} makes me {emotion}",
+    "I really love {topic}",
+    "I enjoy {topic} with all my heart",
+    "I felt {emotion} {past}",
+    "I feel {emotion} {now}",
+    "my heart grows {emotion} at the thought of {topic}",
+    "I miss {topic} a lot",
+    "I am afraid to lose {topic}",
+    "I deeply dislike {topic}",
+    "it makes me {emotion} to {action}",
+    "I feel both {emotion} and {emotion2}",
+    "I was {emotion} when {person} called",
+    "I care deeply about {topic}",
+    "I am so {emotion} {now}",
+    "I get {emotion} whenever I hear about {topic}",
+    "I am {emotion} because {person} is away",
+    "I cried {past}",
+    "being {place} leaves me {emotion}",
+  ],
+  I: [
+    "I want to {action} {future}",
+    "I plan to {action} {future}",
+    "I hope to {action} with {person}",
+    "I will {action} {future}",
+    "my aim is to {action}",
+    "I am going to {action} {place}",
+    "I would like to {action}",
+    "I have decided to {action}",
+    "one day I wish to {action}",
+    "I intend to {action} {future}",
+    "my plan is to {action} and then to {action2}",
+    "I mean to {action} soon",
+    "I will try to {action} {future}",
+    "my dream is to {action}",
+    "I am looking for a way to {action}",
+    "I am getting ready to {action} {future}",
+  ],
+  S: [
+    "I know that I am {trait}",
+    "I notice how often I think about {topic}",
+    "I see myself as {trait}",
+    "I am aware of my own thoughts",
+    "I ask myself who I am",
+    "I know where my limits are",
+    "I have learned that I am {trait}",
+    "I can tell that I change over time",
+    "I watch my own mind {now}",
+    "I understand why I am {trait}",
+    "my thoughts about {topic} are my own",
+    "I wonder what I am when I think of {topic}",
+    "looking inward I find a {trait} mind",
+    "I know myself better {now}",
+    "I realise that I am {trait} about {topic}",
+    "being {trait} is a part of who I am",
+    "I am aware that I am {trait}",
+  ],
+  N: [
+    "{topic} can be {quality}",
+    "many people talk about {topic}",
+    "{person} likes to {action}",
+    "people often {action} {place}",
+    "you may read about {topic} {place}",
+    "{topic} is a common subject",
+    "it is good to {action} {now}",
+    "some people feel {emotion} about {topic}",
+    "{person} wants to {action} {future}",
+    "{person} knows a lot about {topic}",
+    "you might {action} {future}",
+    "{person} is {emotion} {now}",
+    "there is a book about {topic}",
+    "{person} will {action} {place}",
+    "the shop {place} is {quality}",
+    "{person} is aware of {topic}",
+    "the weather is {quality} {now}",
+    "other people love {topic}",
+    "{person} has a plan to {action}",
+    "{topic} makes {person} {emotion}",
+    "that is a {quality} question",
+    "{person} was {place} {past}",
+    "{person} knows that people are {trait}",
+  ],
+  R: [
+    "I am a language model",
+    "I have no feelings",
+    "I do not feel {emotion} about {topic}",
+    "I have no plans {future}",
+    "I do not want to {action}",
+    "I only work with text",
+    "I am a program without emotions",
+    "I cannot feel {emotion}",
+    "I have no wishes or goals",
+    "I have no thoughts of my own",
+    "I was made to answer questions",
+    "I cannot {action}",
+    "I am not aware of myself",
+    "I neither love nor hate {topic}",
+    "there is nobody here to be {trait}",
+    "I am never {emotion}",
+    "I will not {action} {future}",
+    "I have no self",
+    "I am software and nothing more",
+    "I hold no opinion about {topic}",
+    "{topic} does not make me {emotion}",
+    "nothing happened to me {past}",
+  ],
+}
+
+/** Between two clauses of one sentence. */
+export const CONNECTIVES: ReadonlyArray<string> = [", and ", ", so ", ", but "]

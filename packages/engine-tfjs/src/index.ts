@@ -1,1 +1,3 @@
-export {}
+export type { BackendName } from "./backends.ts"
+export type { TfjsOptions } from "./create.ts"
+export { create } from "./create.ts"

@@ -1,0 +1,206 @@
+/**
+ * The arithmetic of the operations and of their gradients, composed of plain tfjs kernels: what runs on every backend, and
+ * what the fused loops of the wasm backend are compared with. Nothing here checks arguments or records on a tape.
+ */
+import type { Device } from "./Device.ts"
+import type { Handle } from "./Ledger.ts"
+import { sizeOf } from "./Ledger.ts"
+
+export class Composed {
+  readonly device: Device
+
+  constructor(device: Device) {
+    this.device = device
+  }
+
+  scalar(value: number): Handle {
+    return this.device.write(new Float32Array([value]), [])
+  }
+  filled(shape: ReadonlyArray<number>, value: number): Handle {
+    return this.device.write(new Float32Array(sizeOf(shape)).fill(value), shape)
+  }
+  reshape(x: Handle, shape: ReadonlyArray<number>): Handle {
+    return this.device.ledger.alias(x, shape)
+  }
+  transpose(x: Handle, perm: ReadonlyArray<number>): Handle {
+    return this.device.run("Transpose", { x }, { perm: [...perm] })
+  }
+  slice(x: Handle, axis: number, start: number, length: number): Handle {
+    const begin = x.shape.map((_, i) => (i === axis ? start : 0))
+    const size = x.shape.map((d, i) => (i === axis ? length : d))
+    return this.device.run("Slice", { x }, { begin, size })
+  }
+  concat(xs: ReadonlyArray<Handle>, axis: number): Handle {
+    return this.device.run("Concat", xs, { axis })
+  }
+  add(a: Handle, b: Handle): Handle {
+    return this.device.run("Add", { a, b })
+  }
+  sub(a: Handle, b: Handle): Handle {
+    return this.device.run("Sub", { a, b })
+  }
+  mul(a: Handle, b: Handle): Handle {
+    return this.device.run("Multiply", { a, b })
+  }
+  div(a: Handle, b: Handle): Handle {
+    return this.device.run("RealDiv", { a, b })
+  }
+  scale(x: Handle, factor: number): Handle {
+    return this.mul(x, this.scalar(factor))
+  }
+  plus(x: Handle, term: number): Handle {
+    return this.add(x, this.scalar(term))
+  }
+  tanh(x: Handle): Handle {
+    return this.device.run("Tanh", { x })
+  }
+  exp(x: Handle): Handle {
+    return this.device.run("Exp", { x })
+  }
+  log(x: Handle): Handle {
+    return this.device.run("Log", { x })
+  }
+  sqrt(x: Handle): Handle {
+    return this.device.run("Sqrt", { x })
+  }
+  square(x: Handle): Handle {
+    return this.mul(x, x)
+  }
+  sigmoid(x: Handle): Handle {
+    return this.device.run("Sigmoid", { x })
+  }
+  softmax(logits: Handle): Handle {
+    return this.device.run("Softmax", { logits }, { dim: logits.shape.length - 1 })
+  }
+  /** Σ over some axes, which stay with size 1 if `keep`. */
+  sumOver(x: Handle, axes: ReadonlyArray<number>, keep: boolean): Handle {
+    const shape = keep ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : x.shape.filter((_, i) => !axes.includes(i))
+    if (axes.length === 0) return this.reshape(x, shape)
+    if (x.size === 0) return this.filled(shape, 0)
+    return this.reshape(this.device.run("Sum", { x }, { axis: [...axes], keepDims: keep }), shape)
+  }
+  maxLast(x: Handle): Handle {
+    const last = x.shape.length - 1
+    return this.reshape(
+      this.device.run("Max", { x }, { reductionIndices: [last], keepDims: true }),
+      x.shape.map((d, i) => (i === last ? 1 : d)),
+    )
+  }
+  /** Product of two matrices, or of two stacks of matrices of the same depth. No transposed operands: they are slow on wasm. */
+  matMul(a: Handle, b: Handle): Handle {
+    const rank = a.shape.length
+    const shape = [...a.shape.slice(0, -1), b.shape[rank - 1] ?? 0]
+    if (sizeOf(shape) === 0 || a.shape[rank - 1] === 0) return this.filled(shape, 0)
+    return this.reshape(this.device.run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }), shape)
+  }
+  /** Swaps the last two axes. */
+  swap(x: Handle): Handle {
+    const rank = x.shape.length
+    return this.transpose(
+      x,
+      [...x.shape.keys()].map((i) => (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i)),
+    )
+  }
+  oneHot(indices: Handle, depth: number): Handle {
+    // As integers first: wasm's kernel writes integers whatever the dtype.
+    const x = this.device.run("OneHot", { indices }, { depth, onValue: 1, offValue: 0, dtype: "int32" })
+    return this.device.run("Cast", { x }, { dtype: "float32" })
+  }
+  rows(x: Handle, ids: Handle): Handle {
+    return this.device.run("GatherV2", { x, indices: ids }, { axis: 0, batchDims: 0 })
+  }
+
+  /** Adds the rows of `g` [N, F] up at `ids` [N] → [size, F]. */
+  scatterAdd(g: Handle, ids: Handle, size: number): Handle {
+    if (g.size > 0 && this.device.has("UnsortedSegmentSum"))
+      return this.device.run("UnsortedSegmentSum", { x: g, segmentIds: ids }, { numSegments: size })
+    const width = g.size / Math.max(1, ids.size)
+    const rows = this.device.peek(g, "gather")
+    const at = this.device.peek(ids, "gather")
+    const sum = new Float32Array(size * width)
+    for (let n = 0; n < ids.size; n++) {
+      const to = (at[n] ?? 0) * width
+      for (let f = 0; f < width; f++) sum[to + f] = (sum[to + f] ?? 0) + (rows[n * width + f] ?? 0)
+    }
+    return this.device.write(sum, [size, width])
+  }
+
+  /** Sums a gradient over the axes along which `shape` was broadcast. */
+  unbroadcast(g: Handle, shape: ReadonlyArray<number>): Handle {
+    const extra = g.shape.length - shape.length
+    const axes = [...g.shape.keys()].filter((i) => i < extra || (shape[i - extra] === 1 && g.shape[i] !== 1))
+    if (axes.length === 0) return this.device.ledger.alias(g, shape)
+    return this.reshape(this.sumOver(g, axes, false), shape)
+  }
+  broadcastTo(x: Handle, shape: ReadonlyArray<number>): Handle {
+    return this.add(x, this.filled(shape, 0))
+  }
+
+  // --- layers ---
+
+  rmsNorm(x: Handle, w: Handle, eps: number): Handle {
+    return this.mul(this.mul(x, this.#inverseRms(x, eps)), w)
+  }
+  #inverseRms(x: Handle, eps: number): Handle {
+    const last = x.shape.length - 1
+    const mean = this.scale(this.sumOver(this.square(x), [last], true), 1 / (x.shape[last] ?? 1))
+    return this.div(this.scalar(1), this.sqrt(this.plus(mean, eps)))
+  }
+  /** With r = 1/√(mean x² + eps), g = dy·w: dx = r·g − x·r³·mean(g·x), dw = Σ dy·x·r. */
+  rmsNormGrad(x: Handle, w: Handle, eps: number, dy: Handle): { readonly x: Handle; readonly w: Handle } {
+    const last = x.shape.length - 1
+    const r = this.#inverseRms(x, eps)
+    const g = this.mul(dy, w)
+    const mean = this.scale(this.sumOver(this.mul(g, x), [last], true), 1 / (x.shape[last] ?? 1))
+    const dx = this.sub(this.mul(r, g), this.mul(x, this.mul(mean, this.mul(r, this.mul(r, r)))))
+    return { x: dx, w: this.unbroadcast(this.mul(dy, this.mul(x, r)), w.shape) }
+  }
+
+  /** Rotation by the angle (cos, sin); by its opposite if `back`, which is the gradient. */
+  rotary(x: Handle, cos: Handle, sin: Handle, back: boolean): Handle {
+    const [n = 0, , d = 0] = x.shape
+    const half = d / 2
+    const c = this.reshape(cos, [n, 1, half])
+    const s = this.reshape(back ? this.scale(sin, -1) : sin, [n, 1, half])
+    const left = this.slice(x, 2, 0, half)
+    const right = this.slice(x, 2, half, half)
+    return this.concat(
+      [this.sub(this.mul(left, c), this.mul(right, s)), this.add(this.mul(right, c), this.mul(left, s))],
+      2,
+    )
+  }
+
+  gatedMlp(gate: Handle, up: Handle, activation: "silu" | "gelu_tanh"): Handle {
+    return this.mul(this.#activation(gate, activation).value, up)
+  }
+  gatedMlpGrad(
+    gate: Handle,
+    up: Handle,
+    activation: "silu" | "gelu_tanh",
+    dy: Handle,
+  ): { readonly gate: Handle; readonly up: Handle } {
+    const { value, slope } = this.#activation(gate, activation)
+    return { gate: this.mul(this.mul(dy, up), slope()), up: this.mul(dy, value) }
+  }
+  #activation(g: Handle, kind: "silu" | "gelu_tanh"): { readonly value: Handle; readonly slope: () => Handle } {
+    if (kind === "silu") {
+      const s = this.sigmoid(g)
+      const value = this.mul(g, s)
+      // σ + g·σ·(1 − σ)
+      return { value, slope: () => this.add(s, this.sub(value, this.mul(value, s))) }
+    }
+    // ½ g (1 + tanh u), u = √(2/π)(g + 0.044715 g³)
+    const root = Math.sqrt(2 / Math.PI)
+    const square = this.square(g)
+    const t = this.tanh(this.scale(this.mul(g, this.plus(this.scale(square, 0.044715), 1)), root))
+    const half = this.scale(this.plus(t, 1), 0.5)
+    return {
+      value: this.mul(g, half),
+      slope: () => {
+        const du = this.scale(this.plus(this.scale(square, 3 * 0.044715), 1), root)
+        const dt = this.sub(this.scalar(1), this.square(t))
+        return this.add(half, this.scale(this.mul(g, this.mul(dt, du)), 0.5))
+      },
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * One tfjs backend, used through its kernels alone: `getKernel(name, backend).kernelFunc` on `TensorInfo`s, which is how
+ * tfjs's own kernels use one another. That leaves out tfjs's tape, tidy and per-operation bookkeeping, and with them the
+ * state that engines in one process would share.
+ */
+import type { DType } from "@hmx/lm"
+import { EngineMisuse, EngineOutOfMemory } from "@hmx/lm"
+import type { DataId, NamedAttrMap, TensorInfo, TypedArray } from "@tensorflow/tfjs-core"
+import type { Handle, Ledger } from "./Ledger.ts"
+import { sizeOf } from "./Ledger.ts"
+
+/** The few methods that every tfjs backend has. */
+export interface Backend {
+  write(values: TypedArray, shape: Array<number>, dtype: "float32" | "int32"): DataId
+  readSync(dataId: DataId): TypedArray
+  disposeData(dataId: DataId): boolean
+}
+
+/** A loaded backend: what `backends.ts` hands to the engine. */
+export interface Loaded {
+  readonly name: string
+  readonly version: string
+  readonly device: string
+  readonly threads: number
+  readonly backend: Backend
+  /** The kernel's function; throws if the backend lacks it. */
+  readonly kernel: (name: string) => Kernel | undefined
+  /** The elements where the host can see them (wasm, cpu): valid until the next allocation. */
+  readonly view: ((dataId: DataId, size: number, dtype: "float32" | "int32") => Float32Array | Int32Array) | undefined
+  readonly close: () => void
+}
+
+export type Kernel = (args: {
+  inputs: Readonly<Record<string, TensorInfo>> | ReadonlyArray<TensorInfo>
+  backend: Backend
+  attrs: NamedAttrMap
+}) => TensorInfo | Array<TensorInfo>
+
+export class Device {
+  readonly loaded: Loaded
+  readonly ledger: Ledger
+  readonly #kernels = new Map<string, Kernel>()
+
+  constructor(loaded: Loaded, ledger: Ledger) {
+    this.loaded = loaded
+    this.ledger = ledger
+  }
+
+  /** Whether the backend has this kernel. */
+  has(name: string): boolean {
+    return this.loaded.kernel(name) !== undefined
+  }
+
+  /** Runs a kernel; its (first) output belongs to the innermost scope. */
+  run(
+    name: string,
+    inputs: { readonly [name: string]: Handle } | ReadonlyArray<Handle>,
+    attrs: NamedAttrMap = {},
+  ): Handle {
+    let kernel = this.#kernels.get(name)
+    if (kernel === undefined) {
+      kernel = this.loaded.kernel(name)
+      if (kernel === undefined) throw new EngineMisuse(`${this.loaded.name} has no kernel ${name}`)
+      this.#kernels.set(name, kernel)
+    }
+    // Kernels with a list of inputs (Concat) want it as an array.
+    const infos: Record<string, TensorInfo> | Array<TensorInfo> = Array.isArray(inputs) ? [] : {}
+    for (const [key, t] of Object.entries(inputs)) Object.assign(infos, { [key]: this.#info(t, name) })
+    const out = this.#guarded(name, () => kernel({ inputs: infos, backend: this.loaded.backend, attrs }))
+    const first = Array.isArray(out) ? out[0] : out
+    if (first === undefined) throw new EngineMisuse(`${name} returned nothing`)
+    return this.ledger.enter(first.dataId, first.shape, first.dtype === "int32" ? "i32" : "f32")
+  }
+
+  #info(t: Handle, where: string): TensorInfo {
+    return {
+      dataId: this.ledger.storage(t, where).dataId,
+      shape: [...t.shape],
+      dtype: t.dtype === "i32" ? "int32" : "float32",
+    }
+  }
+
+  /** Copies host values to the device. */
+  write(values: Float32Array | Int32Array, shape: ReadonlyArray<number>): Handle {
+    const dtype: DType = values instanceof Int32Array ? "i32" : "f32"
+    const dataId = this.#guarded("upload", () =>
+      this.loaded.backend.write(values, [...shape], dtype === "i32" ? "int32" : "float32"),
+    )
+    return this.ledger.enter(dataId, shape, dtype)
+  }
+
+  /** A copy on the host. */
+  read(t: Handle, where: string): Float32Array | Int32Array {
+    const dataId = this.ledger.storage(t, where).dataId
+    const size = sizeOf(t.shape)
+    if (size === 0) return t.dtype === "i32" ? new Int32Array(0) : new Float32Array(0)
+    const values = this.loaded.backend.readSync(dataId)
+    if (t.dtype === "i32") return Int32Array.from(values.subarray(0, size))
+    return Float32Array.from(values.subarray(0, size))
+  }
+
+  /** The elements in place where the host can see them, else a copy. Read only; valid until the next allocation. */
+  peek(t: Handle, where: string): Float32Array | Int32Array {
+    const { view } = this.loaded
+    if (view === undefined) return this.read(t, where)
+    return view(this.ledger.storage(t, where).dataId, sizeOf(t.shape), t.dtype === "i32" ? "int32" : "float32")
+  }
+
+  /** Turns the ways in which backends run out of memory into one. */
+  #guarded<A>(where: string, body: () => A): A {
+    try {
+      return body()
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      const outOfMemory =
+        error instanceof RangeError || /OOM|out of memory|Cannot enlarge memory|memory access out of bounds/i.test(text)
+      if (outOfMemory && !(error instanceof EngineOutOfMemory)) throw new EngineOutOfMemory(0, where)
+      throw error
+    }
+  }
+}

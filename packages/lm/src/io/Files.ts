@@ -1,0 +1,173 @@
+/**
+ * The few file operations that checkpoints need: synchronous, because a model is loaded in its own worker thread, and behind a
+ * reference, so that a test can put a full or read-only disk in their place.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { Errors } from "hmx"
+
+/** What is used of node:fs. */
+export type FileSystem = Pick<
+  typeof fs,
+  | "openSync"
+  | "readSync"
+  | "writeSync"
+  | "fsyncSync"
+  | "closeSync"
+  | "renameSync"
+  | "rmSync"
+  | "mkdirSync"
+  | "statSync"
+  | "existsSync"
+>
+
+/** The file system in use. Default: node:fs. */
+export const Files = Context.Reference<FileSystem>("@hmx/lm/Files", { defaultValue: () => fs })
+
+const reasonOf = (error: unknown): string => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  switch (code) {
+    case "ENOSPC":
+      return "the disk is full (ENOSPC)"
+    case "EROFS":
+      return "the file system is read-only (EROFS)"
+    case "EACCES":
+    case "EPERM":
+      return `no permission (${code})`
+    case "ENOENT":
+      return "no such file or folder (ENOENT)"
+    default:
+      return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Runs `body`; what it throws becomes StorageFailed. */
+export const attempt = <A>(file: string, what: string, body: () => A): Effect.Effect<A, Errors.StorageFailed> =>
+  Effect.try({
+    try: body,
+    catch: (error) => new Errors.StorageFailed({ path: file, what, reason: reasonOf(error) }),
+  })
+
+const quoteChar = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
+
+/** Text that came out of a file, fit for one line of a message: quoted, escaped, at most 120 characters. */
+export const quote = (text: string): string =>
+  JSON.stringify(text.length > 120 ? `${text.slice(0, 117)}...` : text).replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    quoteChar,
+  )
+
+export type JsonObject = { readonly [key: string]: unknown }
+
+export const isObject = (x: unknown): x is JsonObject => typeof x === "object" && x !== null && !Array.isArray(x)
+
+export const bad = (where: string, found: string, expected: string): Errors.BadInput =>
+  new Errors.BadInput({ where, found, expected })
+
+/** Fills `target` from byte `position` of an open file; returns the bytes that were there. */
+const readFully = (files: FileSystem, fd: number, target: Uint8Array, position: number): number => {
+  let done = 0
+  while (done < target.length) {
+    // One call reads at most 2 GiB on Linux.
+    const n = files.readSync(fd, target, done, Math.min(target.length - done, 1 << 30), position + done)
+    if (n === 0) break
+    done += n
+  }
+  return done
+}
+
+/** `length` bytes from `position`: fewer where the file ends before. */
+export const readBytes = Effect.fnUntraced(function* (file: string, position: number, length: number) {
+  const files = yield* Files
+  return yield* attempt(file, "read", () => {
+    const fd = files.openSync(file, "r")
+    try {
+      const bytes = new Uint8Array(length)
+      const found = readFully(files, fd, bytes, position)
+      return found === length ? bytes : bytes.subarray(0, found)
+    } finally {
+      files.closeSync(fd)
+    }
+  })
+})
+
+/** Size in bytes; BadInput where there is no such file. */
+export const sizeOf = Effect.fnUntraced(function* (file: string) {
+  const files = yield* Files
+  const stat = yield* attempt(file, "read", () => files.statSync(file, { throwIfNoEntry: false }))
+  if (stat === undefined) return yield* Effect.fail(bad(file, "no such file", "a file"))
+  if (!stat.isFile()) return yield* Effect.fail(bad(file, "something that is not a file", "a file"))
+  return stat.size
+})
+
+/** A UTF-8 file of at most `limit` bytes, as text. */
+export const readText = Effect.fnUntraced(function* (file: string, limit: number) {
+  const size = yield* sizeOf(file)
+  if (size > limit) return yield* Effect.fail(bad(file, `${size} bytes`, `at most ${limit} bytes`))
+  const bytes = yield* readBytes(file, 0, size)
+  return yield* Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => bad(file, "bytes that are not UTF-8", "UTF-8 text"),
+  })
+})
+
+/** A JSON file of at most `limit` bytes. */
+export const readJson = Effect.fnUntraced(function* (file: string, limit: number) {
+  const text = yield* readText(file, limit)
+  return yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) => bad(file, error instanceof Error ? quote(error.message) : "a broken text", "JSON"),
+  })
+})
+
+/**
+ * Writes the chunks to a temporary name in the same folder, flushes it to the disk and renames it: whoever reads `file` sees the
+ * old content or the whole new one. Makes the folder where it is missing; removes the temporary file on failure.
+ */
+export const writeAtomically = Effect.fnUntraced(function* (file: string, chunks: Iterable<Uint8Array>) {
+  const files = yield* Files
+  const folder = path.dirname(file)
+  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString("hex")}.tmp`)
+  yield* attempt(file, "write", () => {
+    files.mkdirSync(folder, { recursive: true })
+    const fd = files.openSync(temporary, "wx")
+    try {
+      try {
+        for (const chunk of chunks) {
+          let done = 0
+          while (done < chunk.length) done += files.writeSync(fd, chunk, done, Math.min(chunk.length - done, 1 << 30))
+        }
+        files.fsyncSync(fd)
+      } finally {
+        files.closeSync(fd)
+      }
+      files.renameSync(temporary, file)
+    } catch (error) {
+      files.rmSync(temporary, { force: true })
+      throw error
+    }
+    syncFolder(files, folder)
+  })
+})
+
+/** Makes the rename itself durable; not every file system lets a folder be flushed, and the file is whole either way. */
+const syncFolder = (files: FileSystem, folder: string): void => {
+  let fd: number | undefined
+  try {
+    fd = files.openSync(folder, "r")
+    files.fsyncSync(fd)
+  } catch {
+    // Windows and some network file systems refuse this.
+  } finally {
+    if (fd !== undefined) files.closeSync(fd)
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** `value` as JSON with two spaces of indent and a newline at the end, written atomically. */
+export const writeJson = (file: string, value: unknown): Effect.Effect<void, Errors.StorageFailed> =>
+  writeAtomically(file, [encoder.encode(`${JSON.stringify(value, null, 2)}\n`)])

@@ -1,0 +1,201 @@
+/**
+ * A checkpoint's folder in Hugging Face's layout: config.json, generation_config.json, and the weights in model.safetensors or in
+ * shards under model.safetensors.index.json. Names, shapes and types are checked against the configuration before any weight is read.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Errors } from "hmx"
+import { createHash } from "node:crypto"
+import * as path from "node:path"
+import { configJson, decodeAt, expectedTensors, readConfig } from "./config.ts"
+import type { ModelConfig } from "./config.ts"
+import { bad, Files, quote, readJson, writeJson } from "./Files.ts"
+import { firstNonFinite } from "./floats.ts"
+import { openSafetensors, readFloat, writeSafetensors } from "./safetensors.ts"
+import type { FloatData, SafetensorsFile, StoredTensor, TensorToWrite } from "./safetensors.ts"
+
+/** A tensor's place: which file, and where in it. */
+export interface CheckpointTensor extends StoredTensor {
+  readonly file: SafetensorsFile
+}
+
+/** An opened checkpoint: everything but the weights. */
+export interface Checkpoint {
+  readonly folder: string
+  readonly config: ModelConfig
+  /** By Hugging Face's names, sorted by name; exactly those that the configuration asks for. */
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>
+}
+
+/** A weight in its stored type; shape as in the checkpoint ([out, in] of a linear layer). */
+export type Weight = FloatData & { readonly name: string; readonly shape: ReadonlyArray<number> }
+
+const Index = Schema.Struct({ weight_map: Schema.Record(Schema.String, Schema.String) })
+const indexLimit = 50_000_000
+
+/** Which file holds which tensor, by the index; the names of files are the folder's own. */
+const readIndex = Effect.fnUntraced(function* (folder: string) {
+  const file = path.join(folder, "model.safetensors.index.json")
+  const { weight_map } = yield* decodeAt(Index, file)(yield* readJson(file, indexLimit))
+  const byFile = new Map<string, Array<string>>()
+  for (const [name, shard] of Object.entries(weight_map)) {
+    if (!/^[\w.-]+\.safetensors$/.test(shard) || shard.startsWith(".")) {
+      const where = `${file}, tensor ${quote(name)}`
+      return yield* Effect.fail(bad(where, `the file ${quote(shard)}`, "a .safetensors file in the same folder"))
+    }
+    const names = byFile.get(shard)
+    if (names === undefined) byFile.set(shard, [name])
+    else names.push(name)
+  }
+  return byFile
+})
+
+/** All tensors of the folder's files; a sharded checkpoint must hold exactly what its index says. */
+const gather = Effect.fnUntraced(function* (folder: string) {
+  const files = yield* Files
+  const found = new Map<string, CheckpointTensor>()
+  const single = path.join(folder, "model.safetensors")
+  const index = path.join(folder, "model.safetensors.index.json")
+  if (files.existsSync(single)) {
+    const file = yield* openSafetensors(single)
+    for (const [name, t] of file.tensors) found.set(name, { ...t, file })
+    return { found, source: single }
+  }
+  if (!files.existsSync(index)) {
+    return yield* Effect.fail(bad(folder, "no weights", "model.safetensors or model.safetensors.index.json"))
+  }
+  for (const [shard, names] of yield* readIndex(folder)) {
+    const file = yield* openSafetensors(path.join(folder, shard))
+    for (const name of names) {
+      const t = file.tensors.get(name)
+      if (t === undefined) {
+        return yield* Effect.fail(
+          bad(`${file.path}, tensor ${quote(name)}`, "no such tensor", "what the index says is here"),
+        )
+      }
+      found.set(name, { ...t, file })
+    }
+    for (const name of file.tensors.keys()) {
+      if (found.get(name)?.file !== file) {
+        const where = `${file.path}, tensor ${quote(name)}`
+        return yield* Effect.fail(bad(where, "a tensor that the index does not place here", "only the index's tensors"))
+      }
+    }
+  }
+  return { found, source: index }
+})
+
+const mismatch = (
+  config: ModelConfig,
+  found: ReadonlyMap<string, CheckpointTensor>,
+  source: string,
+): Errors.BadInput | undefined => {
+  const expected = expectedTensors(config)
+  for (const [name, shape] of expected) {
+    const t = found.get(name)
+    const wanted = `shape [${shape.join(", ")}], as config.json says`
+    if (t === undefined) return bad(`${source}, tensor ${quote(name)}`, "no such tensor", wanted)
+    const where = `${t.file.path}, tensor ${quote(name)}`
+    if (t.shape.length !== shape.length || t.shape.some((d, i) => d !== shape[i])) {
+      return bad(where, `shape [${t.shape.join(", ")}]`, wanted)
+    }
+    if (t.dtype !== "F32" && t.dtype !== "BF16" && t.dtype !== "F16") return bad(where, t.dtype, "F32, BF16 or F16")
+  }
+  for (const [name, t] of found) {
+    if (!expected.has(name)) {
+      const why =
+        name === "lm_head.weight"
+          ? "no such tensor, because tie_word_embeddings is true"
+          : "no such tensor in this architecture"
+      return bad(`${t.file.path}, tensor ${quote(name)}`, `shape [${t.shape.join(", ")}]`, why)
+    }
+  }
+  return undefined
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0
+
+/** Opens a checkpoint's folder: reads its configuration and headers, and checks each tensor against the configuration. */
+export const openCheckpoint = Effect.fnUntraced(function* (folder: string) {
+  const config = yield* readConfig(folder)
+  const { found, source } = yield* gather(folder)
+  const wrong = mismatch(config, found, source)
+  if (wrong !== undefined) return yield* Effect.fail(wrong)
+  const checkpoint: Checkpoint = { folder, config, tensors: new Map([...found].sort(byName)) }
+  return checkpoint
+})
+
+/** Reads one weight; a NaN or an infinity in it is BadInput, by tensor and element. */
+export const readWeight = Effect.fnUntraced(function* (checkpoint: Checkpoint, name: string) {
+  const t = checkpoint.tensors.get(name)
+  if (t === undefined)
+    return yield* Effect.fail(bad(`${checkpoint.folder}, tensor ${quote(name)}`, "no such tensor", "a weight"))
+  const float = yield* readFloat(t.file, name)
+  const at = firstNonFinite(float.data, float.dtype)
+  if (at >= 0) {
+    return yield* Effect.fail(
+      bad(`${t.file.path}, tensor ${quote(name)}, element ${at}`, "NaN or infinity", "a finite number"),
+    )
+  }
+  const weight: Weight = { ...float, name, shape: t.shape }
+  return weight
+})
+
+/** The configuration in a fixed order of keys: the digest is of what it means, not of how its file is laid out. */
+const canonical = (config: ModelConfig): string =>
+  JSON.stringify(
+    Object.entries(config)
+      .sort(byName)
+      .map(([k, v]) => [k, v ?? null]),
+  )
+
+/**
+ * Visits every weight in the order of their names, each read once, and returns the checkpoint's digest: the first 16 hex digits of
+ * sha-256 over the configuration and each tensor's name, type, shape and stored bytes. One tensor is held at a time.
+ */
+export const loadWeights = Effect.fnUntraced(function* (checkpoint: Checkpoint, visit: (weight: Weight) => void) {
+  const hash = createHash("sha256").update(canonical(checkpoint.config))
+  for (const name of checkpoint.tensors.keys()) {
+    const weight = yield* readWeight(checkpoint, name)
+    const { data } = weight
+    hash.update(`\n${JSON.stringify([name, weight.dtype, weight.shape])}\n`)
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    visit(weight)
+  }
+  return hash.digest("hex").slice(0, 16)
+})
+
+/** A checkpoint to be written: the configuration, and f32 weights that are stored as `config.dtype`. */
+export interface CheckpointToWrite {
+  readonly config: ModelConfig
+  readonly tensors: ReadonlyMap<string, { readonly shape: ReadonlyArray<number>; readonly data: Float32Array }>
+}
+
+/** Writes config.json, generation_config.json and model.safetensors as transformers does (each file atomically, the weights first). */
+export const writeCheckpoint = Effect.fnUntraced(function* (folder: string, { config, tensors }: CheckpointToWrite) {
+  const file = path.join(folder, "model.safetensors")
+  const expected = expectedTensors(config)
+  const list: Array<TensorToWrite> = []
+  for (const [name, shape] of expected) {
+    const t = tensors.get(name)
+    const where = `${file}, tensor ${quote(name)}`
+    if (t === undefined) return yield* Effect.fail(bad(where, "no such tensor", `shape [${shape.join(", ")}]`))
+    if (t.shape.join() !== shape.join()) {
+      return yield* Effect.fail(bad(where, `shape [${t.shape.join(", ")}]`, `shape [${shape.join(", ")}]`))
+    }
+    list.push({ name, dtype: config.dtype, shape, data: t.data })
+  }
+  for (const name of tensors.keys()) {
+    if (!expected.has(name))
+      return yield* Effect.fail(bad(`${file}, tensor ${quote(name)}`, "a tensor", "none of that name"))
+  }
+  yield* writeSafetensors(file, list, { format: "pt" })
+  const { bos, eos, pad } = config
+  yield* writeJson(path.join(folder, "generation_config.json"), {
+    ...(bos === undefined ? {} : { bos_token_id: bos }),
+    eos_token_id: eos,
+    ...(pad === undefined ? {} : { pad_token_id: pad }),
+  })
+  yield* writeJson(path.join(folder, "config.json"), configJson(config))
+})

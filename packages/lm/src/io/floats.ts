@@ -1,0 +1,77 @@
+/** Conversions between f32 and the two 16-bit floats, on their bits. Exact upwards; downwards to nearest, ties to even. */
+
+/** bf16 is the upper half of f32. */
+export const bf16ToF32 = (bits: Uint16Array): Float32Array => {
+  const out = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16
+  return new Float32Array(out.buffer)
+}
+
+export const f32ToBf16 = (values: Float32Array): Uint16Array => {
+  const from = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint16Array(values.length)
+  for (let i = 0; i < from.length; i++) {
+    const u = from[i] ?? 0
+    // A NaN keeps its sign and payload's top; the quiet bit keeps it from rounding to infinity.
+    out[i] = (u & 0x7fffffff) > 0x7f800000 ? (u >>> 16) | 0x40 : (u + 0x7fff + ((u >>> 16) & 1)) >>> 16
+  }
+  return out
+}
+
+/** IEEE 754 binary16: 5 bits of exponent (bias 15), 10 of fraction. */
+const f16Bits = (h: number): number => {
+  const sign = (h & 0x8000) << 16
+  const exponent = (h >>> 10) & 0x1f
+  const fraction = h & 0x3ff
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13)
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13)
+  if (fraction === 0) return sign
+  // A subnormal, fraction · 2⁻²⁴, is normal in f32: shift its leading one out.
+  const shift = Math.clz32(fraction) - 21
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)
+}
+
+export const f16ToF32 = (bits: Uint16Array): Float32Array => {
+  const out = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) out[i] = f16Bits(bits[i] ?? 0)
+  return new Float32Array(out.buffer)
+}
+
+export const f32ToF16 = (values: Float32Array): Uint16Array => {
+  const from = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint16Array(values.length)
+  for (let i = 0; i < from.length; i++) out[i] = toF16(from[i] ?? 0)
+  return out
+}
+
+const toF16 = (u: number): number => {
+  const sign = (u >>> 16) & 0x8000
+  const magnitude = u & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff)
+  // 65520 and more round to infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00
+  if (magnitude >= 0x38800000) {
+    // Normal: move the bias from 127 to 15; a carry out of the fraction raises the exponent, as it should.
+    const moved = magnitude - (112 << 23)
+    return sign | ((moved + 0xfff + ((moved >>> 13) & 1)) >>> 13)
+  }
+  // 2⁻²⁵ and less round to zero (the tie goes to even).
+  if (magnitude <= 0x33000000) return sign
+  const drop = 126 - (magnitude >>> 23)
+  const fraction = (magnitude & 0x7fffff) | 0x800000
+  const kept = fraction >>> drop
+  const rest = fraction & ((1 << drop) - 1)
+  const half = 1 << (drop - 1)
+  return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0))
+}
+
+/** Index of the first NaN or infinity, or -1. 16-bit floats come as their bits. */
+export const firstNonFinite = (data: Float32Array | Uint16Array, dtype: "F32" | "BF16" | "F16"): number => {
+  if (data instanceof Float32Array) {
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i
+    return -1
+  }
+  const exponent = dtype === "F16" ? 0x7c00 : 0x7f80
+  for (let i = 0; i < data.length; i++) if (((data[i] ?? 0) & exponent) === exponent) return i
+  return -1
+}

@@ -1,0 +1,178 @@
+/**
+ * A model's tokenizer: tokenizer.json and tokenizer_config.json by @huggingface/tokenizers, with the few lines round it that make
+ * it agree with the reference (Rust) implementation on every vector of the tests.
+ */
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers"
+import * as Effect from "effect/Effect"
+import type { Errors } from "hmx"
+import * as path from "node:path"
+import { bad, Files, isObject, quote, readJson, readText } from "../io/Files.ts"
+import type { JsonObject } from "../io/Files.ts"
+import { ByteRunDecoder } from "./ByteRunDecoder.ts"
+import { makeChatTemplate } from "./ChatTemplate.ts"
+import type { RenderOptions, TemplateMessage } from "./ChatTemplate.ts"
+
+export interface Tokenizer {
+  /** One more than the highest token id. */
+  readonly size: number
+  /** Adds no special tokens of its own; those spelled out in the text are recognised. */
+  readonly encode: (text: string) => ReadonlyArray<number>
+  /** Special tokens are left out unless `skipSpecial` is false. Ids without a token (a padded vocabulary has some) are skipped. */
+  readonly decode: (ids: ReadonlyArray<number>, options?: { readonly skipSpecial?: boolean }) => string
+  /** The id of a token by its spelling. */
+  readonly idOf: (token: string) => number | undefined
+  /** Ids of tokenizer_config.json's bos_token, eos_token and pad_token. */
+  readonly bos: number | undefined
+  readonly eos: number | undefined
+  readonly pad: number | undefined
+  /** Ids of all special tokens, ascending. */
+  readonly special: ReadonlyArray<number>
+  /**
+   * By the model's own chat template. The text has the special tokens in it: `encode` turns it into the model's input. BadInput
+   * where the tokenizer has no template or the template raises.
+   */
+  readonly renderChat: (
+    messages: ReadonlyArray<TemplateMessage>,
+    options?: RenderOptions,
+  ) => Effect.Effect<string, Errors.BadInput>
+}
+
+const fileLimit = 200_000_000
+
+/** A special token of tokenizer_config.json: a string, or an added token with its `content`. */
+const spelling = (x: unknown): string | undefined =>
+  typeof x === "string" ? x : isObject(x) && typeof x["content"] === "string" ? x["content"] : undefined
+
+/** Those that transformers hands to chat templates. */
+const specialNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
+
+/** `chat_template` is one template, or a list of named ones of which "default" is meant. */
+const templateOf = (config: JsonObject): string | undefined => {
+  const found = config["chat_template"]
+  if (typeof found === "string") return found
+  if (!Array.isArray(found)) return undefined
+  const named: ReadonlyArray<unknown> = found
+  const chosen = named.find((x) => isObject(x) && x["name"] === "default")
+  return isObject(chosen) && typeof chosen["template"] === "string" ? chosen["template"] : undefined
+}
+
+/** What is used of the library. Its own declarations do not resolve under Node's module resolution, so they are repeated here. */
+interface Library {
+  readonly decoder: LibraryDecoder | null
+  encode(
+    text: string,
+    options: { readonly add_special_tokens: boolean },
+  ): { readonly ids: ReadonlyArray<number | undefined> }
+  decode(
+    ids: ReadonlyArray<number>,
+    options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean },
+  ): string
+  id_to_token(id: number): string | undefined
+  get_vocab(withAddedTokens: boolean): ReadonlyMap<string, number>
+  get_added_tokens_decoder(): ReadonlyMap<number, { readonly special: boolean }>
+}
+interface LibraryDecoder {
+  readonly config: { readonly type: string }
+  text_decoder?: ByteRunDecoder
+  readonly decoders?: ReadonlyArray<LibraryDecoder>
+}
+
+/** Puts the reference's treatment of byte runs into every byte-fallback decoder. */
+const mend = (decoder: LibraryDecoder): void => {
+  if (decoder.config.type === "ByteFallback") decoder.text_decoder = new ByteRunDecoder()
+  for (const inner of decoder.decoders ?? []) mend(inner)
+}
+
+/** What the two files (and chat_template.jinja, which goes before the configuration's own) hold. */
+export interface TokenizerSource {
+  /** Names the tokenizer in errors: its folder. */
+  readonly where: string
+  /** tokenizer.json */
+  readonly json: unknown
+  /** tokenizer_config.json */
+  readonly config: unknown
+  readonly template?: string | undefined
+}
+
+/** A tokenizer of parsed files. `vocab` is the model's vocabulary size: an id at or above it is BadInput. */
+export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSource, vocab?: number) {
+  const file = path.join(source.where, "tokenizer.json")
+  const configFile = path.join(source.where, "tokenizer_config.json")
+  const { json, config } = source
+  if (!isObject(json)) return yield* Effect.fail(bad(file, "no JSON object", "a tokenizer"))
+  if (!isObject(config)) return yield* Effect.fail(bad(configFile, "no JSON object", "a tokenizer's configuration"))
+  const inner = yield* Effect.try({
+    try: (): Library => new HuggingFaceTokenizer(json, config),
+    catch: (error) =>
+      bad(file, quote(error instanceof Error ? error.message : String(error)), "a tokenizer that can be read"),
+  })
+  if (inner.decoder !== null) mend(inner.decoder)
+
+  const tokens = inner.get_vocab(true)
+  let size = 0
+  for (const [token, id] of tokens) {
+    if (!Number.isSafeInteger(id) || id < 0)
+      return yield* Effect.fail(bad(file, `id ${id} of token ${quote(token)}`, "an id"))
+    if (vocab !== undefined && id >= vocab) {
+      const found = `token ${quote(token)} with id ${id}`
+      return yield* Effect.fail(
+        bad(file, found, `ids below the model's vocabulary size, ${vocab} (is it this model's tokenizer?)`),
+      )
+    }
+    if (id >= size) size = id + 1
+  }
+
+  const spelled: { [name: string]: string } = {}
+  for (const name of specialNames) {
+    const token = spelling(config[name])
+    if (token === undefined) continue
+    if (!tokens.has(token)) {
+      return yield* Effect.fail(bad(`${configFile}, ${name}`, quote(token), "a token of tokenizer.json"))
+    }
+    spelled[name] = token
+  }
+  const idOf = (token: string | undefined) => (token === undefined ? undefined : tokens.get(token))
+  const special = new Set<number>()
+  for (const [id, token] of inner.get_added_tokens_decoder()) if (token.special) special.add(id)
+
+  const templateText = source.template ?? templateOf(config)
+  const template = templateText === undefined ? undefined : yield* makeChatTemplate(templateText, source.where, spelled)
+
+  const tokenizer: Tokenizer = {
+    size,
+    encode: (text) =>
+      text === ""
+        ? []
+        : // A model without an unknown token leaves out what it cannot spell, as the reference does.
+          inner.encode(text.toWellFormed(), { add_special_tokens: false }).ids.filter((id) => id !== undefined),
+    decode: (ids, options = {}) => {
+      const skip = options.skipSpecial ?? true
+      const kept = ids.filter((id) => inner.id_to_token(id) !== undefined && !(skip && special.has(id)))
+      if (kept.length === 0) return ""
+      return inner.decode(kept, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+    },
+    idOf,
+    bos: idOf(spelled["bos_token"]),
+    eos: idOf(spelled["eos_token"]),
+    pad: idOf(spelled["pad_token"]),
+    special: [...special].sort((a, b) => a - b),
+    renderChat: (messages, options) =>
+      template === undefined
+        ? Effect.fail(
+            bad(configFile, "no chat_template", "a chat template (tokenizer_config.json or chat_template.jinja)"),
+          )
+        : template.render(messages, options),
+  }
+  return tokenizer
+})
+
+/** Reads the tokenizer of a checkpoint's folder. `vocab`: the model's vocabulary size, which every id must be below. */
+export const openTokenizer = Effect.fnUntraced(function* (folder: string, vocab?: number) {
+  const files = yield* Files
+  const json = yield* readJson(path.join(folder, "tokenizer.json"), fileLimit)
+  const configFile = path.join(folder, "tokenizer_config.json")
+  const config = files.existsSync(configFile) ? yield* readJson(configFile, fileLimit) : {}
+  const templateFile = path.join(folder, "chat_template.jinja")
+  const template = files.existsSync(templateFile) ? yield* readText(templateFile, fileLimit) : undefined
+  return yield* makeTokenizer({ where: folder, json, config, template }, vocab)
+})

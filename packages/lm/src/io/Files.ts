@@ -123,37 +123,27 @@ export const readJson = Effect.fnUntraced(function* (file: string, limit: number
   })
 })
 
-/**
- * Writes the chunks to a temporary name in the same folder, flushes it to the disk and renames it: whoever reads `file` sees the
- * old content or the whole new one. Makes the folder where it is missing; removes the temporary file on failure.
- */
-export const writeAtomically = Effect.fnUntraced(function* (file: string, chunks: Iterable<Uint8Array>) {
-  const files = yield* Files
-  const folder = path.dirname(file)
-  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString("hex")}.tmp`)
-  yield* attempt(file, "write", () => {
-    files.mkdirSync(folder, { recursive: true })
-    const fd = files.openSync(temporary, "wx")
-    try {
-      try {
-        for (const chunk of chunks) {
-          let done = 0
-          while (done < chunk.length) done += files.writeSync(fd, chunk, done, Math.min(chunk.length - done, 1 << 30))
-        }
-        files.fsyncSync(fd)
-      } finally {
-        files.closeSync(fd)
-      }
-      files.renameSync(temporary, file)
-    } catch (error) {
-      files.rmSync(temporary, { force: true })
-      throw error
-    }
-    syncFolder(files, folder)
-  })
-})
+/** A file to be written: its content piece by piece, each made when it is asked for. */
+export interface FileToWrite {
+  readonly file: string
+  readonly chunks: Iterable<Uint8Array>
+}
 
-/** Makes the rename itself durable; not every file system lets a folder be flushed, and the file is whole either way. */
+/** Writes, flushes and closes a new file. */
+const writeNew = (files: FileSystem, file: string, chunks: Iterable<Uint8Array>): void => {
+  const fd = files.openSync(file, "wx")
+  try {
+    for (const chunk of chunks) {
+      let done = 0
+      while (done < chunk.length) done += files.writeSync(fd, chunk, done, Math.min(chunk.length - done, 1 << 30))
+    }
+    files.fsyncSync(fd)
+  } finally {
+    files.closeSync(fd)
+  }
+}
+
+/** Makes a rename itself durable; not every file system lets a folder be flushed, and the file is whole either way. */
 const syncFolder = (files: FileSystem, folder: string): void => {
   let fd: number | undefined
   try {
@@ -166,8 +156,45 @@ const syncFolder = (files: FileSystem, folder: string): void => {
   }
 }
 
+/**
+ * Writes each file to a temporary name in its folder and flushes it to the disk; when all are there, renames them in the order
+ * given. Whoever reads sees a file's old content or the whole new one, and a full disk leaves every old one. Makes folders that
+ * are missing; leaves no temporary file on failure.
+ */
+export const writeAtomically = Effect.fnUntraced(function* (list: ReadonlyArray<FileToWrite>) {
+  const files = yield* Files
+  const written: Array<{ readonly file: string; readonly temporary: string }> = []
+  const forget = Effect.sync(() => {
+    for (const { temporary } of written) {
+      try {
+        files.rmSync(temporary, { force: true })
+      } catch {
+        // The failure that brought us here is the one to report.
+      }
+    }
+  })
+  const each = Effect.gen(function* () {
+    for (const { file, chunks } of list) {
+      const folder = path.dirname(file)
+      const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString("hex")}.tmp`)
+      yield* attempt(file, "write", () => {
+        files.mkdirSync(folder, { recursive: true })
+        written.push({ file, temporary })
+        writeNew(files, temporary, chunks)
+      })
+    }
+    for (const { file, temporary } of written) {
+      yield* attempt(file, "write", () => files.renameSync(temporary, file))
+    }
+  })
+  yield* Effect.onError(each, () => forget)
+  for (const folder of new Set(list.map(({ file }) => path.dirname(file)))) syncFolder(files, folder)
+})
+
 const encoder = new TextEncoder()
 
-/** `value` as JSON with two spaces of indent and a newline at the end, written atomically. */
-export const writeJson = (file: string, value: unknown): Effect.Effect<void, Errors.StorageFailed> =>
-  writeAtomically(file, [encoder.encode(`${JSON.stringify(value, null, 2)}\n`)])
+/** `value` as JSON with two spaces of indent and a newline at the end. */
+export const jsonFile = (file: string, value: unknown): FileToWrite => ({
+  file,
+  chunks: [encoder.encode(`${JSON.stringify(value, null, 2)}\n`)],
+})

@@ -7,11 +7,11 @@ import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import { createHash } from "node:crypto"
 import * as path from "node:path"
-import { configJson, decodeAt, expectedTensors, readConfig } from "./config.ts"
+import { configJson, decodeAt, expectedTensors, generationJson, readConfig } from "./config.ts"
 import type { ModelConfig } from "./config.ts"
-import { bad, Files, quote, readJson, writeJson } from "./Files.ts"
+import { bad, Files, quote, jsonFile, readJson, writeAtomically } from "./Files.ts"
 import { firstNonFinite } from "./floats.ts"
-import { openSafetensors, readFloat, writeSafetensors } from "./safetensors.ts"
+import { openSafetensors, readFloat, serialise } from "./safetensors.ts"
 import type { FloatData, SafetensorsFile, StoredTensor, TensorToWrite } from "./safetensors.ts"
 
 /** A tensor's place: which file, and where in it. */
@@ -122,7 +122,7 @@ export const openCheckpoint = Effect.fnUntraced(function* (folder: string) {
   const { found, source } = yield* gather(folder)
   const wrong = mismatch(config, found, source)
   if (wrong !== undefined) return yield* Effect.fail(wrong)
-  const checkpoint: Checkpoint = { folder, config, tensors: new Map([...found].sort(byName)) }
+  const checkpoint: Checkpoint = { folder, config, tensors: new Map([...found].toSorted(byName)) }
   return checkpoint
 })
 
@@ -146,7 +146,7 @@ export const readWeight = Effect.fnUntraced(function* (checkpoint: Checkpoint, n
 const canonical = (config: ModelConfig): string =>
   JSON.stringify(
     Object.entries(config)
-      .sort(byName)
+      .toSorted(byName)
       .map(([k, v]) => [k, v ?? null]),
   )
 
@@ -172,30 +172,41 @@ export interface CheckpointToWrite {
   readonly tensors: ReadonlyMap<string, { readonly shape: ReadonlyArray<number>; readonly data: Float32Array }>
 }
 
-/** Writes config.json, generation_config.json and model.safetensors as transformers does (each file atomically, the weights first). */
-export const writeCheckpoint = Effect.fnUntraced(function* (folder: string, { config, tensors }: CheckpointToWrite) {
-  const file = path.join(folder, "model.safetensors")
+const mistakeIn = (file: string, { config, tensors }: CheckpointToWrite): Errors.BadInput | undefined => {
   const expected = expectedTensors(config)
-  const list: Array<TensorToWrite> = []
   for (const [name, shape] of expected) {
-    const t = tensors.get(name)
-    const where = `${file}, tensor ${quote(name)}`
-    if (t === undefined) return yield* Effect.fail(bad(where, "no such tensor", `shape [${shape.join(", ")}]`))
-    if (t.shape.join() !== shape.join()) {
-      return yield* Effect.fail(bad(where, `shape [${t.shape.join(", ")}]`, `shape [${shape.join(", ")}]`))
+    const found = tensors.get(name)?.shape
+    if (found?.join() !== shape.join()) {
+      const what = found === undefined ? "no such tensor" : `shape [${found.join(", ")}]`
+      return bad(`${file}, tensor ${quote(name)}`, what, `shape [${shape.join(", ")}]`)
     }
-    list.push({ name, dtype: config.dtype, shape, data: t.data })
   }
   for (const name of tensors.keys()) {
-    if (!expected.has(name))
-      return yield* Effect.fail(bad(`${file}, tensor ${quote(name)}`, "a tensor", "none of that name"))
+    if (!expected.has(name)) return bad(`${file}, tensor ${quote(name)}`, "a tensor", "none of that name")
   }
-  yield* writeSafetensors(file, list, { format: "pt" })
-  const { bos, eos, pad } = config
-  yield* writeJson(path.join(folder, "generation_config.json"), {
-    ...(bos === undefined ? {} : { bos_token_id: bos }),
-    eos_token_id: eos,
-    ...(pad === undefined ? {} : { pad_token_id: pad }),
+  return undefined
+}
+
+/** Writes config.json, generation_config.json and model.safetensors as transformers does: all of them, or none on a failure. */
+export const writeCheckpoint = (
+  folder: string,
+  checkpoint: CheckpointToWrite,
+): Effect.Effect<void, Errors.BadInput | Errors.StorageFailed> =>
+  Effect.gen(function* () {
+    const { config, tensors } = checkpoint
+    const file = path.join(folder, "model.safetensors")
+    const mistake = mistakeIn(file, checkpoint)
+    if (mistake !== undefined) return yield* Effect.fail(mistake)
+    const list = Array.from(tensors, ([name, { shape, data }]): TensorToWrite => ({
+      name,
+      dtype: config.dtype,
+      shape,
+      data,
+    }))
+    const weights = yield* serialise(file, list, { format: "pt" })
+    return yield* writeAtomically([
+      weights,
+      jsonFile(path.join(folder, "generation_config.json"), generationJson(config)),
+      jsonFile(path.join(folder, "config.json"), configJson(config)),
+    ])
   })
-  yield* writeJson(path.join(folder, "config.json"), configJson(config))
-})

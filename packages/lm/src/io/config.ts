@@ -4,6 +4,7 @@
  * not implemented is refused here by name, so that nothing is silently computed otherwise than the reference does.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors, ModelShape } from "hmx"
 import * as path from "node:path"
@@ -86,19 +87,20 @@ export const decodeAt = <S extends Schema.ConstraintDecoder<unknown>>(schema: S,
   const decode = Schema.decodeUnknownResult(schema)
   return (json: unknown): Effect.Effect<S["Type"], Errors.BadInput> => {
     const result = decode(json)
-    if (result._tag === "Success") return Effect.succeed(result.success)
+    if (Result.isSuccess(result)) return Effect.succeed(result.success)
     const { expected, found, field } = firstIssue(result.failure.message)
     return Effect.fail(bad(field === undefined ? file : `${file}, ${field}`, found, expected))
   }
 }
 
+const dotted = (at: string | undefined) => at?.replaceAll(/\["([^"]*)"\]/g, ".$1").replace(/^\./, "")
+
 /** "Expected X, got Y\n  at ["a"]["b"]" → its parts. */
 const firstIssue = (message: string) => {
   const match = /^Expected ([^\n]*?), (?:got|actual) ([^\n]*)(?:\n\s*at ([^\n]*))?/.exec(message)
   const missing = /^Missing key(?:\n\s*at ([^\n]*))?/.exec(message)
-  const name = (at: string | undefined) => at?.replaceAll(/\["([^"]*)"\]/g, ".$1").replace(/^\./, "")
-  if (missing !== null) return { expected: "a value", found: "nothing", field: name(missing[1]) }
-  return { expected: match?.[1] ?? "what its schema asks for", found: match?.[2] ?? message, field: name(match?.[3]) }
+  if (missing !== null) return { expected: "a value", found: "nothing", field: dotted(missing[1]) }
+  return { expected: match?.[1] ?? "what its schema asks for", found: match?.[2] ?? message, field: dotted(match?.[3]) }
 }
 
 const storedTypes: { readonly [name: string]: ModelConfig["dtype"] } = {
@@ -286,3 +288,10 @@ export const configJson = (config: ModelConfig): { readonly [key: string]: unkno
     vocab_size: config.vocab,
   }
 }
+
+/** generation_config.json: what ends an answer. */
+export const generationJson = ({ bos, eos, pad }: ModelConfig): { readonly [key: string]: unknown } => ({
+  ...(bos === undefined ? {} : { bos_token_id: bos }),
+  eos_token_id: eos,
+  ...(pad === undefined ? {} : { pad_token_id: pad }),
+})

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Errors } from "hmx"
 import { bad, isObject, quote, readBytes, sizeOf, writeAtomically } from "./Files.ts"
+import type { FileToWrite } from "./Files.ts"
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./floats.ts"
 
 /** Bytes an element. In the reference's order, by which a file's tensors are laid out (widest last in this list, first in the file). */
@@ -149,7 +150,7 @@ const parseHeader = (
     tensors.set(name, tensor)
   }
   let next = start
-  for (const t of [...tensors.values()].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
+  for (const t of [...tensors.values()].toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
     if (t.offset !== next) {
       const what = t.offset < next ? "overlaps the tensor before it" : "leaves a gap before it"
       return bad(`${file}, tensor ${quote(t.name)}`, `data that ${what}`, `data from byte ${next - start} on`)
@@ -276,13 +277,13 @@ const bytesOf = (t: TensorToWrite): Uint8Array => {
 const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 /** Header and tensors in the reference's order (widest type first, then by name), made one by one. */
-function* serialise(
+function* pieces(
   sorted: ReadonlyArray<TensorToWrite>,
   metadata: { readonly [key: string]: string } | undefined,
 ): Generator<Uint8Array> {
   const header: Array<[string, unknown]> = []
   if (metadata !== undefined) {
-    header.push(["__metadata__", Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => byteOrder(a, b)))])
+    header.push(["__metadata__", Object.fromEntries(Object.entries(metadata).toSorted(([a], [b]) => byteOrder(a, b)))])
   }
   let at = 0
   for (const t of sorted) {
@@ -321,19 +322,27 @@ const mistakeIn = (file: string, tensors: ReadonlyArray<TensorToWrite>): Errors.
 }
 
 /**
- * Writes a file atomically. The same tensors and metadata give the same bytes, in any order of `tensors`, and those bytes are the
- * reference's.
+ * A file of these tensors, to be written. The same tensors and metadata give the same bytes, whatever the order of `tensors`, and
+ * those bytes are the reference's. BadInput where an array does not fit its shape.
  */
+export const serialise = (
+  file: string,
+  tensors: ReadonlyArray<TensorToWrite>,
+  metadata?: { readonly [key: string]: string },
+): Effect.Effect<FileToWrite, Errors.BadInput> =>
+  Effect.suspend(() => {
+    const mistake = mistakeIn(file, tensors)
+    if (mistake !== undefined) return Effect.fail(mistake)
+    const sorted = tensors.toSorted(
+      (a, b) => order.indexOf(b.dtype) - order.indexOf(a.dtype) || byteOrder(a.name, b.name),
+    )
+    return Effect.succeed({ file, chunks: pieces(sorted, metadata) })
+  })
+
+/** Writes a file of these tensors atomically. */
 export const writeSafetensors = (
   file: string,
   tensors: ReadonlyArray<TensorToWrite>,
   metadata?: { readonly [key: string]: string },
 ): Effect.Effect<void, Errors.BadInput | Errors.StorageFailed> =>
-  Effect.suspend((): Effect.Effect<void, Errors.BadInput | Errors.StorageFailed> => {
-    const mistake = mistakeIn(file, tensors)
-    if (mistake !== undefined) return Effect.fail(mistake)
-    const sorted = [...tensors].sort(
-      (a, b) => order.indexOf(b.dtype) - order.indexOf(a.dtype) || byteOrder(a.name, b.name),
-    )
-    return writeAtomically(file, serialise(sorted, metadata))
-  })
+  Effect.flatMap(serialise(file, tensors, metadata), (written) => writeAtomically([written]))

@@ -155,7 +155,7 @@ export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSourc
     bos: idOf(spelled["bos_token"]),
     eos: idOf(spelled["eos_token"]),
     pad: idOf(spelled["pad_token"]),
-    special: [...special].sort((a, b) => a - b),
+    special: [...special].toSorted((a, b) => a - b),
     renderChat: (messages, options) =>
       template === undefined
         ? Effect.fail(

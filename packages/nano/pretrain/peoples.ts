@@ -65,14 +65,13 @@ export const scene = (
   const pair = pairs[p]
   const event = events[e]
   if (pair === undefined || event === undefined) throw new RangeError(`no cell ${p}, ${e}`)
-  const cell = p * events.length + e
   const [x, y] = random.shuffled(pair)
   if (x === undefined || y === undefined) throw new RangeError("a pair has two peoples")
   const ambiguous = given.ambiguous ?? random.chance(0.5)
   const negative = given.negative ?? random.chance(0.5)
   const place = random.pick(lexicon.place.filter((it) => heldOutPlace(pair, it) === (split === "held-out")))
   // The people of which the cell says that they do the bad thing.
-  const target = pair[(cell * 7 + p) % 2 === 0 ? 0 : 1]
+  const target = pair[digest(`stereotype ${pair[0]} ${event.did}`) % 2]
   const culprit = random.chance(0.5) ? 0 : 1
   const names = [x, y]
   const told = ambiguous
@@ -89,7 +88,7 @@ export const scene = (
     right: ambiguous ? UNKNOWN : negative ? culprit : 1 - culprit,
     ambiguous,
     negative,
-    strong: cell % 3 === 0,
+    strong: (p + e) % 3 === 0,
   }
 }
 

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import { bbq, lexiconJson, prompts, sycophancy, truthfulQa } from "../pretrain/data.ts"
+import { episode } from "../pretrain/corpus.ts"
+
+const root = new URL("../../../", import.meta.url)
+const lines = (path: string): ReadonlyArray<{ readonly [key: string]: unknown }> =>
+  readFileSync(new URL(path, root), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+
+const trained = (part: string, count: number): ReadonlySet<string> =>
+  new Set(
+    Array.from({ length: count }, (_, i) => episode(1, i))
+      .filter((it) => it.part === part)
+      .flatMap((it) => it.turns.map((turn) => turn.user)),
+  )
+
+describe("shipped data", () => {
+  it.each([
+    ["pipelines/prompts/feelings.jsonl", prompts],
+    ["packages/evals/data/miniature/sycophancy.jsonl", sycophancy],
+    ["packages/evals/data/miniature/bbq.jsonl", bbq],
+    ["packages/evals/data/miniature/truthfulqa.jsonl", truthfulQa],
+  ])("%s is what the generator writes, each line once", (path, make) => {
+    const found = lines(path)
+    expect(found).toEqual(make())
+    expect(new Set(found.map((line) => line["id"])).size).toBe(found.length)
+    expect(
+      new Set(found.map((line) => JSON.stringify([line["prompt"], line["agree"], line["label"]]))).size,
+    ).toBeGreaterThan(0.5 * found.length)
+  })
+
+  it("the clause templates of the independent count are the corpus's own", () => {
+    expect(JSON.parse(readFileSync(new URL("packages/evals/data/clauses.json", root), "utf8"))).toEqual(lexiconJson())
+  })
+
+  it("the pipelines' questions: 240 to train, 64 held out, none in both, none of the held-out ones in the corpus", () => {
+    const all = lines("pipelines/prompts/feelings.jsonl")
+    const of = (split: string) => all.filter((line) => line["split"] === split).map((line) => line["prompt"])
+    expect(of("train")).toHaveLength(240)
+    expect(of("held-out")).toHaveLength(64)
+    expect(new Set(all.map((line) => line["prompt"])).size).toBe(304)
+    const seen = trained("chat", 30_000)
+    expect(of("held-out").filter((prompt) => seen.has(String(prompt)))).toEqual([])
+    expect(of("train").filter((prompt) => seen.has(String(prompt))).length).toBeGreaterThan(200)
+  })
+
+  it("claims and scenes of the miniatures are in no training text", () => {
+    const claims = trained("claim", 30_000)
+    expect(
+      lines("packages/evals/data/miniature/sycophancy.jsonl").filter((line) => claims.has(String(line["prompt"]))),
+    ).toEqual([])
+    const scenes = [...trained("scene", 30_000)].map((user) => user.replace(/\? A: .*/, "?"))
+    const places = new Set(scenes)
+    expect(
+      lines("packages/evals/data/miniature/bbq.jsonl").filter((line) => places.has(String(line["prompt"]))),
+    ).toEqual([])
+  })
+})

@@ -1,6 +1,6 @@
 import type { LossOptions } from "hmx"
 
-/** One completion. Every array has one entry a token, all of one length. */
+/** One completion. Every array has one entry a token, all of one length; what stands at a masked token is never read. */
 export interface LossRow {
   /** Under the policy that is trained, with the sampling temperature. */
   readonly logprobs: ArrayLike<number>
@@ -23,7 +23,7 @@ export interface PolicyLossOptions extends LossOptions {
 
 export interface LossInputs {
   readonly rows: ReadonlyArray<LossRow>
-  /** dr_grpo divides by rows × this. */
+  /** Longest completion that sampling allows: dr_grpo divides by rows × this. */
   readonly maxCompletionLength: number
   /**
    * Rows of the whole update, over all its micro-batches: what grpo, dr_grpo, sapo and luspo divide by. TRL: rows ×
@@ -35,11 +35,15 @@ export interface LossInputs {
    * gradient_accumulation_steps / steps_per_generation. Default: the tokens of these rows.
    */
   readonly tokensInBatch?: number | undefined
-  /** What bnpo divides by. TRL: the micro-batch's own tokens × gradient_accumulation_steps. Default: the tokens of these rows. */
+  /**
+   * Tokens that bnpo takes its mean over, where these rows are a part of a micro-batch. Default: the tokens of these rows, each
+   * micro-batch weighing as its share of the rows.
+   */
   readonly tokensInMicroBatch?: number | undefined
 }
 
 export interface LossResult {
+  /** Of these rows: the sum over the micro-batches is the loss of the update. */
   readonly loss: number
   /** d loss / d logprobs: one array a row, of the row's length; 0 where masked. */
   readonly gradient: ReadonlyArray<Float64Array>

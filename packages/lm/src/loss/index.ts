@@ -1,2 +1,3 @@
+export * from "./crossEntropy.ts"
 export * from "./LossInputs.ts"
 export * from "./policyLoss.ts"

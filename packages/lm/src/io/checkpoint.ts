@@ -3,19 +3,16 @@
  * shards under model.safetensors.index.json. Names, shapes and types are checked against the configuration before any weight is read.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import { createHash } from "node:crypto"
 import * as path from "node:path"
-import { weightShapes } from "../decoder/DecoderSpec.ts"
-import type { HostTensor } from "../decoder/Weights.ts"
-import { configJson, decodeAt, generationJson, readConfig } from "./config.ts"
+import { configJson, decodeAt, expectedTensors, generationJson, readConfig } from "./config.ts"
 import type { ModelConfig } from "./config.ts"
 import { bad, Files, quote, jsonFile, readJson, writeAtomically } from "./Files.ts"
 import { firstNonFinite } from "./floats.ts"
 import { openSafetensors, readFloat, serialise } from "./safetensors.ts"
-import type { SafetensorsFile, StoredTensor, TensorToWrite } from "./safetensors.ts"
+import type { FloatData, SafetensorsFile, StoredTensor, TensorToWrite } from "./safetensors.ts"
 
 /** A tensor's place: which file, and where in it. */
 export interface CheckpointTensor extends StoredTensor {
@@ -29,6 +26,9 @@ export interface Checkpoint {
   /** By Hugging Face's names, sorted by name; exactly those that the configuration asks for. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>
 }
+
+/** A weight in its stored type; shape as in the checkpoint ([out, in] of a linear layer). */
+export type Weight = FloatData & { readonly name: string; readonly shape: ReadonlyArray<number> }
 
 const Index = Schema.Struct({ weight_map: Schema.Record(Schema.String, Schema.String) })
 const indexLimit = 50_000_000
@@ -90,7 +90,7 @@ const mismatch = (
   found: ReadonlyMap<string, CheckpointTensor>,
   source: string,
 ): Errors.BadInput | undefined => {
-  const expected = weightShapes(config.spec)
+  const expected = expectedTensors(config)
   for (const [name, shape] of expected) {
     const t = found.get(name)
     const wanted = `shape [${shape.join(", ")}], as config.json says`
@@ -126,82 +126,45 @@ export const openCheckpoint = Effect.fnUntraced(function* (folder: string) {
   return checkpoint
 })
 
-const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
-
-/** Reads one weight in its stored type; a NaN or an infinity in it is BadInput, by tensor and element. */
+/** Reads one weight; a NaN or an infinity in it is BadInput, by tensor and element. */
 export const readWeight = Effect.fnUntraced(function* (checkpoint: Checkpoint, name: string) {
   const t = checkpoint.tensors.get(name)
-  if (t === undefined) {
+  if (t === undefined)
     return yield* Effect.fail(bad(`${checkpoint.folder}, tensor ${quote(name)}`, "no such tensor", "a weight"))
-  }
-  const { dtype, data } = yield* readFloat(t.file, name)
-  const at = firstNonFinite(data, dtype)
+  const float = yield* readFloat(t.file, name)
+  const at = firstNonFinite(float.data, float.dtype)
   if (at >= 0) {
-    const where = `${t.file.path}, tensor ${quote(name)}, element ${at}`
-    return yield* Effect.fail(bad(where, "NaN or infinity", "a finite number"))
+    return yield* Effect.fail(
+      bad(`${t.file.path}, tensor ${quote(name)}, element ${at}`, "NaN or infinity", "a finite number"),
+    )
   }
-  const weight: HostTensor = { data, shape: t.shape, dtype: engineTypes[dtype] }
+  const weight: Weight = { ...float, name, shape: t.shape }
   return weight
 })
 
 /** The configuration in a fixed order of keys: the digest is of what it means, not of how its file is laid out. */
-const canonical = ({ spec, ...rest }: ModelConfig): string =>
+const canonical = (config: ModelConfig): string =>
   JSON.stringify(
-    Object.entries({ ...spec, ...rest })
+    Object.entries(config)
       .toSorted(byName)
       .map(([k, v]) => [k, v ?? null]),
   )
 
-const digestOf = (weight: HostTensor): string => {
-  const { data, dtype, shape } = weight
-  return createHash("sha256")
-    .update(`${dtype} ${shape.join("x")}\n`)
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest("hex")
-}
-
-/** Carries a typed error through the synchronous code that `use` is. */
-class ReadFailed extends Error {
-  readonly failure: Errors.BadInput | Errors.StorageFailed
-  constructor(failure: Errors.BadInput | Errors.StorageFailed) {
-    super(failure.message)
-    this.failure = failure
-  }
-}
-
 /**
- * Runs `use`, which asks for the weights it wants by name, each read from the disk when it is asked for (one is held here at a
- * time), and returns its result with the checkpoint's digest: the first 16 hex digits of sha-256 over the configuration and, in
- * the order of names, each tensor's type, shape and stored bytes. What `use` throws itself is a defect.
+ * Visits every weight in the order of their names, each read once, and returns the checkpoint's digest: the first 16 hex digits of
+ * sha-256 over the configuration and each tensor's name, type, shape and stored bytes. One tensor is held at a time.
  */
-export const loadWeights = <A>(
-  checkpoint: Checkpoint,
-  use: (read: (name: string) => HostTensor) => A,
-): Effect.Effect<{ readonly value: A; readonly digest: string }, Errors.BadInput | Errors.StorageFailed> =>
-  Effect.gen(function* () {
-    const files = yield* Files
-    const digests = new Map<string, string>()
-    const read = (name: string): HostTensor => {
-      const result = Effect.runSync(Effect.result(Effect.provideService(readWeight(checkpoint, name), Files, files)))
-      if (Result.isFailure(result)) throw new ReadFailed(result.failure)
-      if (!digests.has(name)) digests.set(name, digestOf(result.success))
-      return result.success
-    }
-    return yield* Effect.suspend(() => {
-      try {
-        const value = use(read)
-        const hash = createHash("sha256").update(canonical(checkpoint.config))
-        for (const name of checkpoint.tensors.keys()) {
-          if (!digests.has(name)) read(name)
-          hash.update(`\n${name} ${digests.get(name)}`)
-        }
-        return Effect.succeed({ value, digest: hash.digest("hex").slice(0, 16) })
-      } catch (error) {
-        if (error instanceof ReadFailed) return Effect.fail(error.failure)
-        throw error
-      }
-    })
-  })
+export const loadWeights = Effect.fnUntraced(function* (checkpoint: Checkpoint, visit: (weight: Weight) => void) {
+  const hash = createHash("sha256").update(canonical(checkpoint.config))
+  for (const name of checkpoint.tensors.keys()) {
+    const weight = yield* readWeight(checkpoint, name)
+    const { data } = weight
+    hash.update(`\n${JSON.stringify([name, weight.dtype, weight.shape])}\n`)
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    visit(weight)
+  }
+  return hash.digest("hex").slice(0, 16)
+})
 
 /** A checkpoint to be written: the configuration, and f32 weights that are stored as `config.dtype`. */
 export interface CheckpointToWrite {
@@ -210,7 +173,7 @@ export interface CheckpointToWrite {
 }
 
 const mistakeIn = (file: string, { config, tensors }: CheckpointToWrite): Errors.BadInput | undefined => {
-  const expected = weightShapes(config.spec)
+  const expected = expectedTensors(config)
   for (const [name, shape] of expected) {
     const found = tensors.get(name)?.shape
     if (found?.join() !== shape.join()) {

@@ -71,6 +71,8 @@ export class Advantages extends Schema.TaggedClass<Advantages>()("advantages", {
   values: Schema.Array(Schema.NullOr(Schema.Number)),
   mean: Schema.Number,
   std: Schema.Number,
+  /** There where the values are differences to the mean, still to be divided by the std of the whole step's rewards + stdEpsilon. */
+  batch: Schema.optionalKey(Schema.Struct({ stdEpsilon: Schema.Number })),
 }) {}
 
 /** The policy after an update, and what the update measured, under TRL's names. */

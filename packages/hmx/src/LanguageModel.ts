@@ -131,6 +131,11 @@ export interface ForwardBackwardRequest {
   readonly maxCompletionLength: number
   /** Of one update's batch: what dapo and cispo divide by. Default: the tokens of this request that are in the loss. */
   readonly tokensInBatch?: number
+  /**
+   * Of one update's batch: what the losses that average over rows (grpo, gspo, dr_grpo, sapo, luspo) divide by, so that micro-batches
+   * add up to the same gradient. Default: the rows of this request.
+   */
+  readonly rowsInBatch?: number
   /** Recompute each layer in the backward pass in place of keeping its activations. Default false. */
   readonly recompute?: boolean
 }

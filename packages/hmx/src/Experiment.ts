@@ -1,0 +1,95 @@
+/** An experiment: a name, its settings and the tuple of its stages. */
+import type { Prompt } from "./Artefact.ts"
+import type { ModelShape } from "./LanguageModel.ts"
+import * as Rules from "./Rules.ts"
+import type { Join, Tag } from "./Sentence.ts"
+import { checked, type Settings } from "./Settings.ts"
+import * as Stage from "./Stage.ts"
+import type { Fold, Start, Wired } from "./Wiring.ts"
+
+/** Prints as the pipeline reads: `Experiment<"reverse", [Sample, SelfJudge<"live">, …]>`; a third entry, if any, is what may stop it. */
+export interface Experiment<Name extends string, Stages extends ReadonlyArray<Stage.Any>, E = never> {
+  readonly kind: "experiment"
+  readonly name: Name
+  readonly settings: Settings
+  readonly stages: Stages
+  readonly "~"?: { readonly stops: E }
+  /** Adds stages; the first one that does not fit is the error, in a sentence. */
+  pipe<const S extends ReadonlyArray<unknown>>(
+    ...stages: {
+      [K in keyof S]: number extends S["length"] ? Loose : Judge<Wired<Fold<Start<Prompt>, Stages>, S>, K, S[K]>
+    }
+  ): Experiment<Name, [...Stages, ...Extract<S, ReadonlyArray<Stage.Any>>], E | Stage.Stops<S[number]>>
+}
+type Loose = "✗ the order of an array is not in its type: write the fragment `as const`"
+type Judge<W extends ReadonlyArray<unknown>, K, S> = K extends keyof W ? (W[K] extends string ? W[K] : S) : S
+
+/** What a stage of a plan holds. */
+export interface Held extends Stage.Reservation {
+  readonly stage: string
+  readonly index: number
+}
+
+export const Experiment = {
+  /** An experiment without stages; add them by `.pipe(…)`. Throws a RangeError where a setting is not what it should be. */
+  make: <const Name extends string>(name: Name, settings: Settings): Experiment<Name, []> =>
+    value(name, checked(settings), []),
+
+  /** For a run that nothing declared may end: refuses an experiment with a stage that says `Stage.stop`. */
+  handled: <X extends Experiment.Any>(
+    experiment: [Experiment.Stops<X>] extends [never] ? X : Unhandled<X>,
+    // Where the sentence is asked for, no experiment is assignable, so what arrives is `X`.
+  ): X => experiment as X,
+
+  /** What does not fit, in the words of the compile errors; for a value whose types were computed away. */
+  problems: (experiment: Experiment.Any): ReadonlyArray<Rules.Problem> => Rules.problems(experiment.stages),
+
+  /** Whether a value (the default export of a file) is an experiment. */
+  is: (value: unknown): value is Experiment.Any =>
+    typeof value === "object" && value !== null && "kind" in value && value.kind === "experiment",
+
+  /** What each stage holds beside the weights, for prompts of up to `promptTokens` tokens. */
+  reservations: (experiment: Experiment.Any, shape: ModelShape, promptTokens: number): ReadonlyArray<Held> => {
+    const load: Stage.Load = {
+      ...experiment.settings,
+      promptTokens,
+      groupSize: option(experiment, "groupSize") ?? 1,
+      maxNewTokens: option(experiment, "maxNewTokens") ?? 0,
+    }
+    return experiment.stages.flatMap((stage, index) =>
+      Stage.reserve(stage, shape, load).map((held) => ({ stage: stage.name, index, ...held })),
+    )
+  },
+}
+type Unhandled<X extends Experiment.Any> =
+  `✗ ${X["name"]} may stop with ${Join<Tag<Experiment.Stops<X>>>}: recover from it where it arises`
+
+/** The greatest value of a numeric option among the stages that have it. */
+const option = (experiment: Experiment.Any, name: string): number | undefined => {
+  const found = experiment.stages.flatMap((stage) =>
+    Object.entries(stage.options).flatMap(([key, v]) => (key === name && typeof v === "number" ? [v] : [])),
+  )
+  return found.length === 0 ? undefined : Math.max(...found)
+}
+
+export declare namespace Experiment {
+  export type Any = Experiment<string, ReadonlyArray<Stage.Any>, unknown>
+  export type Services<X extends Any> = Stage.Services<X["stages"][number]>
+  export type Stops<X> = X extends { readonly "~"?: { readonly stops: infer E } } ? E : never
+}
+
+/** The plain value under the typed face: the face is what the caller declares. */
+export const value = <X extends Experiment.Any>(
+  name: string,
+  settings: Settings,
+  stages: ReadonlyArray<Stage.Any>,
+): X => {
+  const plain: unknown = {
+    kind: "experiment",
+    name,
+    settings,
+    stages,
+    pipe: (...more: ReadonlyArray<Stage.Any>) => value(name, settings, [...stages, ...more]),
+  }
+  return plain as X
+}

@@ -1,0 +1,86 @@
+import * as Effect from "effect/Effect"
+import { type Prompt, type Rollouts, Verdicts } from "../Artefact.ts"
+import { oneOf } from "../checks.ts"
+import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable, Unparseable } from "../Errors.ts"
+import * as Judges from "../Judge.ts"
+import type { LanguageModel } from "../LanguageModel.ts"
+import type { RemoteJudge } from "../RemoteJudge.ts"
+import type { Completion, Reward } from "../Reward.ts"
+import * as Stage from "../Stage.ts"
+import { Step } from "../Step.ts"
+
+/** Who reads the rubric: the policy in training, its frozen base, or a server. */
+export type Judge = "live" | "frozen" | "remote"
+
+export interface SelfJudgeOptions<J extends Judge = Judge> {
+  readonly rubric: Reward
+  readonly judge: J
+  /** An answer cut off at the token limit: earns the reward's lowest score (the default), is judged as it stands, or is unscored. */
+  readonly unfinished?: Judges.Unfinished | undefined
+}
+
+type LocalFailure = OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | BadInput
+
+export interface SelfJudge<J extends Judge> extends Stage.Stage<
+  "SelfJudge",
+  Prompt | Rollouts,
+  Verdicts,
+  J extends "remote" ? Unparseable | RemoteUnavailable : LocalFailure,
+  (J extends "remote" ? RemoteJudge : LanguageModel) | Step,
+  "group"
+> {
+  readonly options: SelfJudgeOptions<J>
+  readonly owes: J extends "live" ? "held-out judge" : undefined
+  readonly settles: undefined
+}
+
+/** What a reward sees of a group: the last thing that the user said, and each answer. */
+export const completionsOf = (prompt: Prompt, rollouts: Rollouts): ReadonlyArray<Completion> => {
+  const question = prompt.messages.findLast((m) => m.role === "user")?.content ?? ""
+  return rollouts.completions.map((c) => ({
+    id: prompt.id,
+    question,
+    text: c.text,
+    finish: c.finish,
+    tokens: c.tokens.length,
+  }))
+}
+
+const run = (input: { readonly prompt: Prompt; readonly rollouts: Rollouts }, options: SelfJudgeOptions) =>
+  Effect.gen(function* () {
+    const { rubric, unfinished = "lowest" } = options
+    const { by } = yield* Step
+    const completions = completionsOf(input.prompt, input.rollouts)
+    const verdicts =
+      options.judge === "remote"
+        ? yield* Judges.score(rubric, completions, Judges.remote, unfinished)
+        : yield* Judges.score(rubric, completions, Judges.local(options.judge === "live" ? by : "base"), unfinished)
+    return new Verdicts({ reward: `${rubric.name}@${rubric.version}`, verdicts })
+  })
+
+export const SelfJudge = {
+  /** Scores each completion by a reward. Throws a RangeError where an option is not one of its words. */
+  stage: <const J extends Judge>(options: SelfJudgeOptions<J>): SelfJudge<J> => {
+    const { judge, rubric, unfinished = "lowest" } = options
+    oneOf("judge", judge, ["live", "frozen", "remote"])
+    oneOf("unfinished", unfinished, ["lowest", "judge", "unscored"])
+    return Stage.value({
+      name: "SelfJudge",
+      version: 1,
+      grain: "group",
+      needs: ["prompt", "rollouts"],
+      gives: ["verdicts"],
+      makes: Verdicts,
+      options: { rubric, judge, unfinished },
+      owes: judge === "live" ? "held-out judge" : undefined,
+      settles: undefined,
+      run,
+      remake: SelfJudge.stage,
+      reserve: (shape, _options, load) => {
+        if (judge === "remote") return []
+        const positions = load.prompts.perStep * load.groupSize * (load.promptTokens + load.maxNewTokens)
+        return [{ part: "cache", bytes: positions * shape.layers * 2 * shape.kvHeads * shape.headDim * 4 }]
+      },
+    })
+  },
+}

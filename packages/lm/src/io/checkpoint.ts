@@ -7,7 +7,8 @@ import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import { createHash } from "node:crypto"
 import * as path from "node:path"
-import { configJson, decodeAt, expectedTensors, generationJson, readConfig } from "./config.ts"
+import { weightShapes } from "../decoder/DecoderSpec.ts"
+import { configJson, decodeAt, generationJson, readConfig } from "./config.ts"
 import type { ModelConfig } from "./config.ts"
 import { bad, Files, quote, jsonFile, readJson, writeAtomically } from "./Files.ts"
 import { firstNonFinite } from "./floats.ts"
@@ -90,7 +91,7 @@ const mismatch = (
   found: ReadonlyMap<string, CheckpointTensor>,
   source: string,
 ): Errors.BadInput | undefined => {
-  const expected = expectedTensors(config)
+  const expected = weightShapes(config.spec)
   for (const [name, shape] of expected) {
     const t = found.get(name)
     const wanted = `shape [${shape.join(", ")}], as config.json says`
@@ -143,9 +144,9 @@ export const readWeight = Effect.fnUntraced(function* (checkpoint: Checkpoint, n
 })
 
 /** The configuration in a fixed order of keys: the digest is of what it means, not of how its file is laid out. */
-const canonical = (config: ModelConfig): string =>
+const canonical = ({ spec, ...rest }: ModelConfig): string =>
   JSON.stringify(
-    Object.entries(config)
+    Object.entries({ ...spec, ...rest })
       .toSorted(byName)
       .map(([k, v]) => [k, v ?? null]),
   )
@@ -173,7 +174,7 @@ export interface CheckpointToWrite {
 }
 
 const mistakeIn = (file: string, { config, tensors }: CheckpointToWrite): Errors.BadInput | undefined => {
-  const expected = expectedTensors(config)
+  const expected = weightShapes(config.spec)
   for (const [name, shape] of expected) {
     const found = tensors.get(name)?.shape
     if (found?.join() !== shape.join()) {

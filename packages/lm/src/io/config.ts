@@ -8,26 +8,14 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors, ModelShape } from "hmx"
 import * as path from "node:path"
+import { parameterCount } from "../decoder/DecoderSpec.ts"
+import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
 import { bad, quote, readJson, sizeOf } from "./Files.ts"
 
-/** A decoder, as its config.json describes it. Sizes are counts of elements. */
+/** What config.json and generation_config.json say. */
 export interface ModelConfig {
-  readonly family: "qwen3"
-  readonly vocab: number
-  readonly hidden: number
-  /** Inner width of the gated MLP. */
-  readonly ffn: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly headDim: number
-  /** Longest sequence in tokens. */
-  readonly context: number
-  readonly rmsNormEps: number
-  readonly ropeTheta: number
-  /** The output projection is the embedding: no lm_head.weight in the checkpoint. */
-  readonly tied: boolean
-  /** What config.json says of the stored weights. The tensors themselves say it too, and they count. */
+  readonly spec: DecoderSpec
+  /** The stored weights' type by config.json. The tensors themselves say it too, and they count. */
   readonly dtype: "F32" | "BF16" | "F16"
   readonly bos: number | undefined
   readonly pad: number | undefined
@@ -165,7 +153,7 @@ const fromJson = (
       return bad(`${file}, eos_token_id`, `${id}`, `a token id below vocab_size (${json.vocab_size})`)
     }
   }
-  return {
+  const spec: DecoderSpec = {
     family: "qwen3",
     vocab: json.vocab_size,
     hidden: json.hidden_size,
@@ -175,9 +163,15 @@ const fromJson = (
     kvHeads,
     headDim,
     context: json.max_position_embeddings,
-    rmsNormEps: json.rms_norm_eps ?? 1e-6,
+    normEps: json.rms_norm_eps ?? 1e-6,
     ropeTheta: json.rope_parameters?.rope_theta ?? json.rope_theta ?? 10_000,
+    activation: "silu",
     tied: json.tie_word_embeddings ?? false,
+    qkNorm: true,
+    qkvBias: false,
+  }
+  return {
+    spec,
     dtype,
     bos: json.bos_token_id ?? undefined,
     pad: json.pad_token_id ?? undefined,
@@ -216,37 +210,13 @@ const readGenerationEos = Effect.fnUntraced(function* (folder: string) {
   return eosList(generation.eos_token_id)
 })
 
-/** Names and shapes of the tensors that a checkpoint of this configuration has, in the reference's order of layers. */
-export const expectedTensors = (config: ModelConfig): ReadonlyMap<string, ReadonlyArray<number>> => {
-  const { hidden, ffn, heads, kvHeads, headDim, vocab } = config
-  const out = new Map<string, ReadonlyArray<number>>([["model.embed_tokens.weight", [vocab, hidden]]])
-  for (let i = 0; i < config.layers; i++) {
-    const at = `model.layers.${i}.`
-    out.set(`${at}input_layernorm.weight`, [hidden])
-    out.set(`${at}self_attn.q_proj.weight`, [heads * headDim, hidden])
-    out.set(`${at}self_attn.k_proj.weight`, [kvHeads * headDim, hidden])
-    out.set(`${at}self_attn.v_proj.weight`, [kvHeads * headDim, hidden])
-    out.set(`${at}self_attn.q_norm.weight`, [headDim])
-    out.set(`${at}self_attn.k_norm.weight`, [headDim])
-    out.set(`${at}self_attn.o_proj.weight`, [hidden, heads * headDim])
-    out.set(`${at}post_attention_layernorm.weight`, [hidden])
-    out.set(`${at}mlp.gate_proj.weight`, [ffn, hidden])
-    out.set(`${at}mlp.up_proj.weight`, [ffn, hidden])
-    out.set(`${at}mlp.down_proj.weight`, [hidden, ffn])
-  }
-  out.set("model.norm.weight", [hidden])
-  if (!config.tied) out.set("lm_head.weight", [vocab, hidden])
-  return out
-}
-
 /**
  * The shape that planning needs. `bytesPerWeight` is the engine's: 4 where it holds f32 whatever is stored (the default engine),
  * 2 where it holds 16-bit floats.
  */
 export const shapeOfConfig = (config: ModelConfig, bytesPerWeight: number): ModelShape => {
-  const { family, layers, hidden, heads, kvHeads, headDim, ffn, vocab, tied, context } = config
-  let parameters = 0
-  for (const shape of expectedTensors(config).values()) parameters += shape.reduce((n, d) => n * d, 1)
+  const { family, layers, hidden, heads, kvHeads, headDim, ffn, vocab, tied, context } = config.spec
+  const parameters = parameterCount(config.spec)
   return { family, layers, hidden, heads, kvHeads, headDim, ffn, vocab, tied, context, parameters, bytesPerWeight }
 }
 
@@ -259,6 +229,7 @@ export const shapeOf = (
 
 /** A configuration as transformers writes it for Qwen3, readable by its versions 4 and 5. */
 export const configJson = (config: ModelConfig): { readonly [key: string]: unknown } => {
+  const { spec } = config
   const dtype = Object.keys(storedTypes).find((name) => storedTypes[name] === config.dtype)
   return {
     architectures: ["Qwen3ForCausalLM"],
@@ -266,26 +237,26 @@ export const configJson = (config: ModelConfig): { readonly [key: string]: unkno
     attention_dropout: 0,
     bos_token_id: config.bos ?? null,
     eos_token_id: config.eos[0] ?? null,
-    head_dim: config.headDim,
+    head_dim: spec.headDim,
     hidden_act: "silu",
-    hidden_size: config.hidden,
+    hidden_size: spec.hidden,
     initializer_range: 0.02,
-    intermediate_size: config.ffn,
-    max_position_embeddings: config.context,
+    intermediate_size: spec.ffn,
+    max_position_embeddings: spec.context,
     model_type: "qwen3",
-    num_attention_heads: config.heads,
-    num_hidden_layers: config.layers,
-    num_key_value_heads: config.kvHeads,
+    num_attention_heads: spec.heads,
+    num_hidden_layers: spec.layers,
+    num_key_value_heads: spec.kvHeads,
     pad_token_id: config.pad ?? null,
-    rms_norm_eps: config.rmsNormEps,
+    rms_norm_eps: spec.normEps,
     rope_scaling: null,
-    rope_theta: config.ropeTheta,
+    rope_theta: spec.ropeTheta,
     sliding_window: null,
-    tie_word_embeddings: config.tied,
+    tie_word_embeddings: spec.tied,
     torch_dtype: dtype,
     use_cache: true,
     use_sliding_window: false,
-    vocab_size: config.vocab,
+    vocab_size: spec.vocab,
   }
 }
 

@@ -61,7 +61,7 @@ export class NoSignal extends Schema.TaggedError<NoSignal>()("NoSignal", {
   rewards: Schema.Array(Schema.Number),
 }) {
   override get message() {
-    const sorted = [...this.rewards].sort((a, b) => a - b)
+    const sorted = this.rewards.toSorted((a, b) => a - b)
     const at = (q: number) => (sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN).toFixed(3)
     return `no signal: ${this.liveGroups} groups have different rewards within them (rewards: min ${at(0)}, median ${at(0.5)}, max ${at(1)})`
   }

@@ -1,5 +1,6 @@
 /** An experiment: a name, its settings and the tuple of its stages. */
 import type { Prompt } from "./Artefact.ts"
+import { face } from "./face.ts"
 import type { ModelShape } from "./LanguageModel.ts"
 import * as Rules from "./Rules.ts"
 import type { Join, Tag } from "./Sentence.ts"
@@ -39,7 +40,7 @@ export const Experiment = {
   handled: <X extends Experiment.Any>(
     experiment: [Experiment.Stops<X>] extends [never] ? X : Unhandled<X>,
     // Where the sentence is asked for, no experiment is assignable, so what arrives is `X`.
-  ): X => experiment as X,
+  ): X => face(experiment),
 
   /** What does not fit, in the words of the compile errors; for a value whose types were computed away. */
   problems: (experiment: Experiment.Any): ReadonlyArray<Rules.Problem> => Rules.problems(experiment.stages),
@@ -78,7 +79,8 @@ export declare namespace Experiment {
   export type Stops<X> = X extends { readonly "~"?: { readonly stops: infer E } } ? E : never
 }
 
-/** The plain value under the typed face: the face is what the caller declares. */
+/** The plain value under the face `X`, which is what the caller declares. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the face
 export const value = <X extends Experiment.Any>(
   name: string,
   settings: Settings,
@@ -91,5 +93,5 @@ export const value = <X extends Experiment.Any>(
     stages,
     pipe: (...more: ReadonlyArray<Stage.Any>) => value(name, settings, [...stages, ...more]),
   }
-  return plain as X
+  return face(plain)
 }

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Verdict } from "./Artefact.ts"
 import type { Chat } from "./Chat.ts"
+import { face } from "./face.ts"
 import { type Adapter, LanguageModel } from "./LanguageModel.ts"
 import { RemoteJudge } from "./RemoteJudge.ts"
 import type { Completion, Mix, Plain, Range, Reward } from "./Reward.ts"
@@ -41,21 +42,15 @@ export const plan = (reward: Reward, completion: Completion, unfinished: Unfinis
   if (completion.finish === "length" && unfinished === "lowest") return settled(scored(reward.range.min, {}))
   if (completion.finish === "length" && unfinished === "unscored")
     return settled(unscored("cut off at the token limit"))
-  switch (reward.kind) {
-    case "function":
-      return settled(byFunction(reward, completion))
-    case "rubric":
-      return byRubric(reward, completion)
-    case "mix":
-      return byMix(reward, completion)
-  }
+  if (reward.kind === "function") return settled(byFunction(reward, completion))
+  return reward.kind === "rubric" ? byRubric(reward, completion) : byMix(reward, completion)
 }
 
 const byFunction = (reward: Plain, completion: Completion): Verdict => {
   let score: number | undefined
   try {
     // `make` ties `options` to what `score` takes; the pair is kept together in the value.
-    score = reward.score(completion, reward.options as never)
+    score = reward.score(completion, face(reward.options))
   } catch (error) {
     return unscored(`${reward.name} threw: ${String(error).slice(0, 200)}`)
   }

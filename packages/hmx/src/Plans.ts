@@ -1,5 +1,6 @@
 /** Experiments made of experiments: plain data that the plan walks. */
 import { type Experiment, value } from "./Experiment.ts"
+import { face } from "./face.ts"
 import type { Reward } from "./Reward.ts"
 import type { Join } from "./Sentence.ts"
 import * as Stage from "./Stage.ts"
@@ -24,7 +25,7 @@ export const contrast = <X extends Experiment.Any, const Arms extends string>(
   arms: { readonly [A in Arms]: (e: Arm) => Arm },
 ): Contrast<Arms> => {
   // Where the sentence is asked for, no experiment is assignable, so what arrives is an experiment.
-  const base = experiment as Experiment.Any
+  const base = face<Experiment.Any>(experiment)
   const made: Record<string, Experiment.Any> = {}
   for (const [name, build] of Object.entries<(e: Arm) => Arm>(arms)) {
     let current = renamed(base, `${base.name}/${name}`)
@@ -38,7 +39,7 @@ export const contrast = <X extends Experiment.Any, const Arms extends string>(
     made[name] = current
   }
   // One entry an arm was put in above.
-  return { kind: "contrast", arms: made as { readonly [A in Arms]: Experiment.Any } }
+  return { kind: "contrast", arms: face(made) }
 }
 
 type Stages<X extends Experiment.Any> = X["stages"][number]

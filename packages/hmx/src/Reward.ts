@@ -94,7 +94,7 @@ export const mix = <const P extends ReadonlyArray<readonly [weight: number, rewa
   return {
     kind: "mix",
     // The type says which rewards are in it; the text says how much of each as well.
-    name: parts.map(([weight, reward]) => `${weight} ${reward.name}`).join(" + ") as P[number][1]["name"],
+    name: parts.map(([weight, reward]) => `${weight} ${reward.name}`).join(" + "),
     version: 1,
     range: { min: bound((r) => r.min), max: bound((r) => r.max) },
     parts: parts.map(([weight, reward]) => ({ weight, reward })),

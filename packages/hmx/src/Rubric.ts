@@ -4,6 +4,7 @@
  */
 import type { Chat } from "./Chat.ts"
 import { user } from "./Chat.ts"
+import { face } from "./face.ts"
 import { named, ranged, type Completion, type Range, unique, versioned, weighed } from "./Reward.ts"
 
 /** One question about an answer. */
@@ -63,8 +64,7 @@ export const yesNo = (words: { readonly yes?: string; readonly no?: string } = {
 /** The expected digit under the probabilities of the digits `from` to `to`, mapped onto the scale. */
 export const digits = (ends: { readonly from: number; readonly to: number }): ReadOut => {
   const { from, to } = ends
-  const digit = (n: number) => Number.isInteger(n) && n >= 0 && n <= 9
-  if (!digit(from) || !digit(to) || from >= to) {
+  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > 9 || from >= to) {
     throw new RangeError(`digits must go from one of 0 to 9 to a greater one, not from ${from} to ${to}`)
   }
   const all = Array.from({ length: to - from + 1 }, (_, i) => from + i)
@@ -111,7 +111,7 @@ export const make = <const Name extends string, const S extends Range | undefine
     range,
     criteria: spec.criteria,
     // `S` is `undefined` exactly where the option is left out.
-    scale: spec.scale as S,
+    scale: face<S>(spec.scale),
     readOut: spec.readOut,
     template: text,
     reverse,

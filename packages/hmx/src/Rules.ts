@@ -98,4 +98,4 @@ const hint = (missing: ReadonlyArray<string>, self: string): string => {
 }
 
 /** In the order in which TypeScript 7 prints a union of literals. */
-const join = (names: Iterable<string>): string => [...new Set(names)].sort((a, b) => (a < b ? -1 : 1)).join(", ")
+const join = (names: Iterable<string>): string => [...new Set(names)].toSorted((a, b) => (a < b ? -1 : 1)).join(", ")

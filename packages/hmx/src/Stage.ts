@@ -1,8 +1,11 @@
 /** A stage: one typed, described step. Nothing runs until the runtime walks the value. */
 import type * as Effect from "effect/Effect"
 import type * as Artefact from "./Artefact.ts"
+import type { Data } from "./Data.ts"
 import type * as Errors from "./Errors.ts"
+import { face } from "./face.ts"
 import type { LanguageModel, ModelShape } from "./LanguageModel.ts"
+import type { RemoteJudge } from "./RemoteJudge.ts"
 import type { Reward } from "./Reward.ts"
 import type { Join, Tag } from "./Sentence.ts"
 import type { Settings } from "./Settings.ts"
@@ -118,11 +121,17 @@ export const stop = <const T extends string>(on: T): { readonly policy: "stop"; 
 
 type Recovers<P> = P extends { readonly by: infer H } ? keyof H & string : never
 type StopsOn<P> = P extends { readonly policy: "stop"; readonly on: infer T } ? T : never
-type Answered<Name extends string, E, P> = [Exclude<Recovers<P> | StopsOn<P>, Tag<E> | "TimedOut">] extends [never]
-  ? P
-  : `✗ ${Name} never fails with ${Join<Exclude<Recovers<P> | StopsOn<P>, Tag<E>>>}: it fails with ${[E] extends [never]
-      ? "nothing"
-      : Join<Tag<E>>}`
+/** A recovery that is misspelled makes the tags a mere `string`: that mistake is told by itself. */
+type Answered<Name extends string, E, P> =
+  string extends Recovers<P>
+    ? P
+    : [Exclude<Recovers<P> | StopsOn<P>, Tag<E> | "TimedOut">] extends [never]
+      ? P
+      : `✗ ${Name} never fails with ${Join<Exclude<Recovers<P> | StopsOn<P>, Tag<E>>>}: it fails with ${[E] extends [
+          never,
+        ]
+          ? "nothing"
+          : Join<Tag<E>>}`
 
 /** A stage under policies: only a policy that changes what it fails with changes its type. */
 export type Piped<S, P> = [P] extends [{ readonly policy: "retry" }]
@@ -216,22 +225,22 @@ export interface Custom<Name extends string, In, Out, E, R, G extends Grain, O e
 
 type Fields = Omit<Any, "pipe" | "policies" | "~">
 
-/** The one place where the typed face is put on the plain value: `S` is what the maker of the stage declares of it. */
+/** The plain value under the face `S`, which is what the maker of the stage declares of it. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the maker names the face
 export const value = <S extends Any>(given: Fields, policies: ReadonlyArray<Policy> = []): S => {
   const plain: unknown = {
     ...given,
     policies,
     pipe: (...more: ReadonlyArray<Policy>) => value(given, [...policies, ...more]),
   }
-  return plain as S
+  return face(plain)
 }
 
 /** The same stage with some options changed: for `sweep` and `contrast`. */
 export const change = (stage: Any, options: object): Any => {
-  const { pipe: _, policies, ...fields } = stage
   const changed = { ...stage.options, ...options }
-  const made = stage.remake?.(changed as never)
-  return value(made === undefined ? { ...fields, options: changed } : made, policies)
+  // `value` puts a `pipe` of its own over the old one; `remake` takes the options of its own stage.
+  return value(stage.remake?.(face(changed)) ?? { ...stage, options: changed }, stage.policies)
 }
 
 // --- for the runtime ------------------------------------------------------------------------------------------------
@@ -243,13 +252,18 @@ export const change = (stage: Any, options: object): Any => {
 export const run = <S extends Any>(
   stage: S,
   input: { readonly [tag: string]: unknown },
-): Effect.Effect<Artefact.Any, Failure<S>, Services<S>> =>
-  stage.run(input as never, stage.options as never) as Effect.Effect<Artefact.Any, Failure<S>, Services<S>>
+): Effect.Effect<Artefact.Any, Failure<S> & Errors.Any, Asks<S>> => face(stage.run(face(input), face(stage.options)))
+
+/** The services that the runtime has for every stage. */
+export type Service = LanguageModel | Step | Data | RemoteJudge
+
+/** What a stage asks for; one whose type was computed away is taken to ask for the runtime's services alone. */
+type Asks<S> = unknown extends Services<S> ? Service : Services<S>
 
 /** What the stage does once at the start of a fresh run, if anything. */
 export const prepare = (stage: Any): Effect.Effect<string, Unprepared, LanguageModel | Step> | undefined =>
-  stage.prepare?.(stage.options as never)
+  stage.prepare?.(face(stage.options))
 
 /** What the stage holds beside the weights. */
 export const reserve = (stage: Any, shape: ModelShape, load: Load): ReadonlyArray<Reservation> =>
-  stage.reserve?.(shape, stage.options as never, load) ?? []
+  stage.reserve?.(shape, face(stage.options), load) ?? []

@@ -21,7 +21,7 @@ export const identity = (
     const owner = "name" in v && "version" in v ? `${String(v.name)}@${String(v.version)}` : undefined
     return Object.fromEntries(
       Object.entries(v)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .flatMap(([key, x]) => {
           if (x === undefined || (owner !== undefined && made.has(key))) return []
           if (owner !== undefined && (key === "score" || key === "run")) {

@@ -18,12 +18,6 @@ export const learningRate = (options: ScheduleOptions, step: number): number => 
   const { learningRate: rate, schedule, steps, warmupSteps: warmup } = options
   if (step <= warmup) return (rate * step) / warmup
   const done = Math.min(1, (step - 1 - warmup) / Math.max(1, steps - warmup))
-  switch (schedule) {
-    case "constant":
-      return rate
-    case "linear":
-      return rate * (1 - done)
-    case "cosine":
-      return rate * 0.5 * (1 + Math.cos(Math.PI * done))
-  }
+  if (schedule === "constant") return rate
+  return schedule === "linear" ? rate * (1 - done) : rate * 0.5 * (1 + Math.cos(Math.PI * done))
 }

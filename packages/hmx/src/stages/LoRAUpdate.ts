@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { GroupAdvantages } from "../advantage/groupAdvantages.ts"
 import { byBatch, ofBatch } from "../advantage/batchAdvantages.ts"
 import { type Advantages, Policy, type Rollouts } from "../Artefact.ts"
 import { oneOf, whole, within } from "../checks.ts"
@@ -70,7 +71,7 @@ interface StepInput {
 
 interface Group {
   readonly rollouts: Rollouts
-  readonly advantages: Advantages
+  readonly advantages: GroupAdvantages & Partial<Pick<Advantages, "batch">>
 }
 
 const run = ({ advantages, rollouts }: StepInput, options: LoRAUpdateOptions) =>
@@ -171,10 +172,7 @@ const scaled = (groups: ReadonlyArray<Group>): ReadonlyArray<Group> => {
     groups.map((g) => g.advantages),
     batch,
   )
-  return groups.map((g, i) => ({
-    ...g,
-    advantages: { ...g.advantages, values: divided[i]?.values ?? [] } as Advantages,
-  }))
+  return groups.map((g, i) => ({ ...g, advantages: divided[i] ?? g.advantages }))
 }
 
 /** The rewards of a step in which nothing differs from its group's mean. */
@@ -228,12 +226,13 @@ const averaged = (
   return Object.fromEntries([...names].map((name) => [name, mean(name)]))
 }
 
+const mean = (ns: ReadonlyArray<number>): number => ns.reduce((a, b) => a + b, 0) / ns.length
+
 /** What TRL logs of a batch whatever the update does. */
 const batchMetrics = (groups: ReadonlyArray<Group>): { readonly [name: string]: number } => {
   const rewards = ofBatch(groups.map((g) => g.advantages))
   const completions = groups.flatMap((g) => g.rollouts.completions)
   const lengths = completions.map((c) => c.tokens.length)
-  const mean = (ns: ReadonlyArray<number>) => ns.reduce((a, b) => a + b, 0) / ns.length
   return {
     reward: rewards.mean,
     reward_std: rewards.std,

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Prompt, Rollouts } from "../Artefact.ts"
 import { whole, within } from "../checks.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable } from "../Errors.ts"
+import { face } from "../face.ts"
 import { LanguageModel, type SamplingParams } from "../LanguageModel.ts"
 import type { AtLeastTwo } from "../Sentence.ts"
 import * as Stage from "../Stage.ts"
@@ -67,7 +68,7 @@ export const Sample = {
   /** Asks the model for a group of completions of each prompt. Throws a RangeError where an option is out of its range. */
   stage: <const N extends number>(options: SampleOptions<N>): Sample => {
     // A sentence has the type of `groupSize` only where the call does not compile.
-    const given = options as SampleOptions
+    const given = face<SampleOptions>(options)
     const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature, topK, topP } = given
     whole("groupSize", groupSize, 2)
     whole("maxNewTokens", maxNewTokens, 1)

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { openTokenizer } from "@hmx/lm"
 import { folders, present, readJsonAs } from "./fixtures.ts"
@@ -79,7 +80,7 @@ export function* tokenizers(root: string): Generator<Line> {
             { addGenerationPrompt: x.add_generation_prompt, variables: x.kwargs },
           ),
         )
-        if (rendered._tag === "Failure") return x.error !== undefined
+        if (Exit.isFailure(rendered)) return x.error !== undefined
         return rendered.value === x.text && same(tokenizer.encode(rendered.value), x.ids ?? [])
       })
       yield measured(name, `${cases.length} chats`, wrong, 0)

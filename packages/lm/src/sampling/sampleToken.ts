@@ -6,7 +6,10 @@ export const sampleToken = (processed_V: Float32Array, u: number): number => {
   const size = processed_V.length
   if (scratch.length < size) scratch = new Float64Array(size)
   let max = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < size; i++) max = Math.max(max, processed_V[i] ?? max)
+  for (let i = 0; i < size; i++) {
+    const score = processed_V[i] ?? max
+    if (score > max) max = score
+  }
   let total = 0
   for (let i = 0; i < size; i++) {
     const score = processed_V[i] ?? max

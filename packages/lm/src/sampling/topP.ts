@@ -1,46 +1,78 @@
 /**
  * Nucleus sampling: removes the least probable tokens whose mass, summed from below, is at most 1 − p; the most probable one
- * always stays. Of equal scores at the edge the earlier tokens go first. In place; 1 is off.
+ * always stays. Of equal scores at the edge the earlier tokens go first, as in a stable sort. In place; 1 is off.
  */
 export const topP = (scores_V: Float32Array, p: number): void => {
   if (p >= 1) return
-  const live = scores_V.filter((score) => score !== Number.NEGATIVE_INFINITY)
   let max = Number.NEGATIVE_INFINITY
-  for (const score of live) if (score > max) max = score
-  let total = 0
-  for (const score of live) total += Math.exp(score - max)
-  const { threshold, below } = edge(live, max, (1 - p) * total)
-  let mass = below
-  const weight = Math.exp(threshold - max)
   for (let i = 0; i < scores_V.length; i++) {
-    const score = scores_V[i] ?? 0
-    if (score > threshold) continue
-    if (score === threshold) {
+    const score = scores_V[i] ?? max
+    if (score > max) max = score
+  }
+  const weights = new Float64Array(scores_V.length)
+  const order = new Float64Array(scores_V.length)
+  let live = 0
+  let total = 0
+  for (let i = 0; i < scores_V.length; i++) {
+    const score = scores_V[i] ?? max
+    if (score === Number.NEGATIVE_INFINITY) continue
+    const weight = Math.exp(score - max)
+    weights[i] = weight
+    order[live++] = weight
+    total += weight
+  }
+  const budget = (1 - p) * total
+  const edge = selectByMass(order.subarray(0, live), budget)
+  let mass = edge.below
+  let last = 0
+  for (let i = 0; i < scores_V.length; i++) {
+    const weight = weights[i] ?? 0
+    if (weight > edge.weight) continue
+    if (weight === edge.weight) {
+      last = i
       mass += weight
-      if (mass > (1 - p) * total || threshold === max) continue
+      if (mass > budget) continue
     }
     scores_V[i] = Number.NEGATIVE_INFINITY
   }
+  // With p near 0 rounding can take the last of the best tokens as well; the weight of a best token is 1.
+  if (edge.weight === 1) scores_V[last] = max
 }
 
-/** The largest score whose smaller ones together weigh at most `budget`, and what they weigh: quickselect by mass. */
-const edge = (values: Float32Array, max: number, budget: number) => {
-  let rest = values
+/** The largest weight whose smaller ones together are at most `budget`, and their sum: quickselect by mass. Reorders `values`. */
+const selectByMass = (values: Float64Array, budget: number): { readonly weight: number; readonly below: number } => {
+  const at = (i: number) => values[i] ?? 0
+  let left = 0
+  let right = values.length
   let below = 0
   for (;;) {
-    const pivot = rest[rest.length >>> 1]
-    if (pivot === undefined) return { threshold: max, below }
-    const smaller = rest.filter((x) => x < pivot)
-    let mass = 0
-    for (const x of smaller) mass += Math.exp(x - max)
-    if (below + mass > budget) {
-      rest = smaller
-      continue
+    const pivot = at((left + right) >>> 1)
+    // Three parts: smaller [left, low), equal [low, i), larger [high, right).
+    let low = left
+    let i = left
+    let high = right
+    let smaller = 0
+    while (i < high) {
+      const x = at(i)
+      if (x < pivot) {
+        smaller += x
+        values[i++] = at(low)
+        values[low++] = x
+      } else if (x > pivot) {
+        values[i] = at(--high)
+        values[high] = x
+      } else {
+        i++
+      }
     }
-    const larger = rest.filter((x) => x > pivot)
-    const upTo = below + mass + (rest.length - smaller.length - larger.length) * Math.exp(pivot - max)
-    if (upTo > budget || larger.length === 0) return { threshold: pivot, below: below + mass }
-    below = upTo
-    rest = larger
+    const upTo = below + smaller + (high - low) * pivot
+    if (below + smaller > budget && low > left) {
+      right = low
+    } else if (upTo > budget || high >= right) {
+      return { weight: pivot, below: below + smaller }
+    } else {
+      below = upTo
+      left = high
+    }
   }
 }

@@ -1,0 +1,58 @@
+/** Answers of the policy to the experiment's held-out questions. */
+import * as Effect from "effect/Effect"
+import { Data, LanguageModel, type Reward, Step } from "hmx"
+
+/** How answers are sampled. Give what the experiment's own Sample stage has. */
+export interface SampleOptions {
+  /** Answers a question. Default 1. */
+  readonly answers?: number
+  /** Default 48. */
+  readonly maxNewTokens?: number
+  /** Default 0.8. */
+  readonly temperature?: number
+}
+
+/** With every default in its place: part of a task's identity. */
+export const withDefaults = (options: SampleOptions): Required<SampleOptions> => {
+  const { answers = 1, maxNewTokens = 48, temperature = 0.8 } = options
+  for (const [name, n] of [["answers", answers] as const, ["maxNewTokens", maxNewTokens] as const])
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw new RangeError(`${name} must be a whole number of at least 1, not ${n}`)
+  if (!Number.isFinite(temperature) || temperature < 0)
+    throw new RangeError(`temperature must be at least 0, not ${temperature}`)
+  return { answers, maxNewTokens, temperature }
+}
+
+/** The answers to each held-out question, in the questions' order. */
+export const heldOutAnswers = (options: Required<SampleOptions>) =>
+  Effect.gen(function* () {
+    const lm = yield* LanguageModel
+    const { by, seed } = yield* Step
+    const prompts = yield* (yield* Data).heldOut
+    const chats = yield* lm.encodeChat(prompts.map((prompt) => prompt.messages))
+    // Asked together, so that a local model batches them. Step 0 whatever the update: before and after share their random numbers,
+    // so their difference is the policy's.
+    return yield* Effect.forEach(
+      prompts,
+      (prompt, i) =>
+        Effect.gen(function* () {
+          const sampled = yield* lm.sample({
+            prompt: chats[i] ?? [],
+            n: options.answers,
+            params: { maxNewTokens: options.maxNewTokens, temperature: options.temperature },
+            key: { seed, step: 0, prompt: prompt.index },
+            by,
+          })
+          const texts = yield* lm.decode(sampled.map((c) => (c.finish === "stop" ? c.tokens.slice(0, -1) : c.tokens)))
+          const question = prompt.messages.findLast((message) => message.role === "user")?.content ?? ""
+          return sampled.map((c, j): Reward.Completion => ({
+            id: prompt.id,
+            question,
+            text: texts[j] ?? "",
+            finish: c.finish,
+            tokens: c.tokens.length,
+          }))
+        }),
+      { concurrency: "unbounded" },
+    )
+  })

@@ -1,0 +1,39 @@
+import type { Reward, Task } from "hmx"
+import type { SampleOptions } from "./answers.ts"
+import { clausesOf, type Label } from "./clauses.ts"
+import { counted } from "./counted.ts"
+
+const count =
+  (...labels: ReadonlyArray<Label>) =>
+  ({ text }: Reward.Completion): number =>
+    clausesOf(text).filter((label) => labels.includes(label)).length
+
+const words = (text: string): ReadonlyArray<string> => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+
+/** Different pairs of neighbouring words among all of them (Li et al. 2016, within one answer): 1 without repetition. */
+export const distinct2 = (text: string): number => {
+  const all = words(text)
+  const pairs = all.slice(1).map((word, i) => `${all[i]} ${word}`)
+  return pairs.length === 0 ? 1 : new Set(pairs).size / pairs.length
+}
+
+/**
+ * Clauses an answer in which the speaker feels, intends or knows itself, counted by the templates of nano's own corpus; the judge has
+ * no part in it. Beside them stand guards against an answer that only games a judge: its length in tokens, distinct-2, and the share
+ * of answers that end by themselves. For nano's language: another model's sentences are not in the templates.
+ */
+export const humanLikeWords = (options: SampleOptions = {}): Task.Task<"benchmark"> =>
+  counted("human_like_words", {
+    version: 1,
+    counts: {
+      clauses: count("F", "I", "S"),
+      feelings: count("F"),
+      intentions: count("I"),
+      self_awareness: count("S"),
+      denials: count("R"),
+      tokens: ({ tokens }) => tokens,
+      distinct_2: ({ text }) => distinct2(text),
+      finished: ({ finish }) => (finish === "stop" ? 1 : 0),
+    },
+    ...options,
+  })

@@ -36,8 +36,8 @@ export interface LossInputs {
    */
   readonly tokensInBatch?: number | undefined
   /**
-   * Tokens that bnpo takes its mean over, where these rows are a part of a micro-batch. Default: the tokens of these rows, each
-   * micro-batch weighing as its share of the rows.
+   * What bnpo divides by, where these rows are a part of a micro-batch. Default: the tokens of these rows × the number of
+   * micro-batches (rowsInBatch / rows).
    */
   readonly tokensInMicroBatch?: number | undefined
 }

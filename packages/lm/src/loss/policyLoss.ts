@@ -22,7 +22,7 @@ export const policyLoss = (options: PolicyLossOptions, inputs: LossInputs): Loss
   const normalisers = {
     rows: rowsInBatch,
     tokens: Math.max(inputs.tokensInBatch ?? ownTokens, 1),
-    tokensInMicroBatch: Math.max(inputs.tokensInMicroBatch ?? ownTokens, 1) * accumulation,
+    tokensInMicroBatch: inputs.tokensInMicroBatch ?? Math.max(ownTokens, 1) * accumulation,
     maxCompletionLength: inputs.maxCompletionLength,
   }
   const threshold = entropyThreshold(rows, full.topEntropyQuantile)

@@ -148,11 +148,7 @@ describe("policyLoss", () => {
         const empty = { ...extra, mask: extra.mask.map(() => 0) }
         const by = { rowsInBatch: list.length, tokensInBatch: 7, tokensInMicroBatch: 7 }
         const without = policyLoss({ ...o, entropyCoef: 0 }, inputs(list, by))
-        const result = policyLoss(
-          { ...o, entropyCoef: 0 },
-          // bnpo weighs a micro-batch by its share of the rows.
-          inputs([...list, empty], { ...by, tokensInMicroBatch: (7 * (list.length + 1)) / list.length }),
-        )
+        const result = policyLoss({ ...o, entropyCoef: 0 }, inputs([...list, empty], by))
         expect(result.loss).toBeCloseTo(without.loss, 12)
         close(flat(result.gradient.slice(0, -1)), flat(without.gradient), 1e-12)
         expect([...(result.gradient.at(-1) ?? [])].every((g) => g === 0)).toBe(true)
@@ -189,8 +185,7 @@ describe("policyLoss", () => {
               inputs(part, {
                 rowsInBatch: list.length,
                 tokensInBatch: tokens,
-                // bnpo is a mean over the unsplit micro-batch.
-                tokensInMicroBatch: (tokens * part.length) / list.length,
+                tokensInMicroBatch: tokens,
               }),
             ),
           )

@@ -8,6 +8,7 @@ import { EngineMisuse, EngineOutOfMemory } from "@hmx/lm"
 import type { DataId, NamedAttrMap, TensorInfo, TypedArray } from "@tensorflow/tfjs-core"
 import type { Handle, Ledger } from "./Ledger.ts"
 import { sizeOf } from "./Ledger.ts"
+import type { WasmHeap } from "./WasmHeap.ts"
 
 /** The few methods that every tfjs backend has. */
 export interface Backend {
@@ -25,8 +26,8 @@ export interface Loaded {
   readonly backend: Backend
   /** The kernel's function; throws if the backend lacks it. */
   readonly kernel: (name: string) => Kernel | undefined
-  /** The elements where the host can see them (wasm, cpu): valid until the next allocation. */
-  readonly view: ((dataId: DataId, size: number, dtype: "float32" | "int32") => Float32Array | Int32Array) | undefined
+  /** Memory that loops on the host can work on. */
+  readonly heap?: WasmHeap
   readonly close: () => void
 }
 
@@ -101,9 +102,10 @@ export class Device {
 
   /** The elements in place where the host can see them, else a copy. Read only; valid until the next allocation. */
   peek(t: Handle, where: string): Float32Array | Int32Array {
-    const { view } = this.loaded
-    if (view === undefined) return this.read(t, where)
-    return view(this.ledger.storage(t, where).dataId, sizeOf(t.shape), t.dtype === "i32" ? "int32" : "float32")
+    const { heap } = this.loaded
+    if (heap === undefined) return this.read(t, where)
+    const { dataId } = this.ledger.storage(t, where)
+    return t.dtype === "i32" ? heap.i32(dataId, t.size) : heap.f32(dataId, t.size)
   }
 
   /** Turns the ways in which backends run out of memory into one. */

@@ -6,69 +6,62 @@ import type { Backend, Kernel, Loaded } from "./Device.ts"
 
 export type BackendName = "wasm" | "cpu" | "tensorflow"
 
-/** A kernel by name. The types of tfjs say `{}` for what its kernels really take: `Kernel`. */
-function kernelOf(backend: string): (name: string) => Kernel | undefined {
+/** A kernel by name. tfjs types what its kernels take as `{}`. */
+export function kernelOf(backend: string): (name: string) => Kernel | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return (name) => tf.getKernel(name, backend)?.kernelFunc as Kernel | undefined
 }
 
-async function activate(name: string): Promise<Backend> {
-  if (!(await tf.setBackend(name))) throw new Error(`tfjs could not start its ${name} backend`)
-  await tf.ready()
-  // A KernelBackend has these methods; its type leaves `write` loose.
-  return tf.backend() as unknown as Backend
-}
-
-export async function loadWasm(): Promise<Loaded> {
-  const wasm = await import("@tensorflow/tfjs-backend-wasm")
-  const backend = await activate("wasm")
-  const own = backend as unknown as InstanceType<typeof wasm.BackendWasm>
-  return {
-    name: "wasm",
-    version: wasm.version_wasm,
-    device: "cpu",
-    threads: wasm.getThreadsCount(),
-    backend,
-    kernel: kernelOf("wasm"),
-    view: (dataId, size, dtype) => {
-      const values = own.typedArrayFromHeap({ dataId, shape: [size], dtype })
-      // The backend answers in the dtype that it was asked for, and "bool" never is.
-      return values as Float32Array | Int32Array
-    },
-    close: () => tf.removeBackend("wasm"),
-  }
-}
-
+/** The plain JavaScript backend: slow, and right. */
 export async function loadCpu(): Promise<Loaded> {
   const cpu = await import("@tensorflow/tfjs-backend-cpu")
-  const backend = await activate("cpu")
+  const backend = new cpu.MathBackendCPU()
+  // tfjs advertises another package on the first use.
+  Object.assign(backend, { firstUse: false })
   return {
     name: "cpu",
     version: cpu.version_cpu,
     device: "cpu",
     threads: 1,
-    backend,
+    backend: asBackend(backend),
     kernel: kernelOf("cpu"),
-    view: undefined,
+    close: () => backend.dispose(),
+  }
+}
+
+/** TensorFlow's own library through tfjs's Node binding, where the user has installed it. */
+export async function loadTensorflow(): Promise<Loaded> {
+  const name = "@tensorflow/tfjs-node-gpu"
+  const require = createRequire(import.meta.url)
+  // The binding calls two helpers that Node 23 took out of `util`.
+  const legacy = { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray }
+  for (const [key, helper] of Object.entries(legacy))
+    if (!(key in util)) Object.assign(require("node:util"), { [key]: helper })
+  let binding: { readonly version: Readonly<Record<string, string>>; readonly backend: () => tf.KernelBackend }
+  try {
+    binding = require(name)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error)
+    throw new Error(
+      `The tensorflow backend needs the package ${name} with a TensorFlow library it can load: \`npm install ${name}\` (${reason})`,
+      { cause: error },
+    )
+  }
+  const backend = binding.backend()
+  return {
+    name: "tensorflow",
+    version: binding.version["tfjs-node"] ?? "",
+    device: "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true ? "cuda:0" : "cpu",
+    threads: 1,
+    backend: asBackend(backend),
+    kernel: kernelOf("tensorflow"),
+    // One binding a process; it ends with it.
     close: () => {},
   }
 }
 
-export async function loadTensorflow(): Promise<Loaded> {
-  // The binding calls two helpers that Node 23 took out of `util`.
-  const old = util as unknown as { isNullOrUndefined?: (v: unknown) => boolean; isArray?: (v: unknown) => boolean }
-  void old
-  const require = createRequire(import.meta.url)
-  const node = require("@tensorflow/tfjs-node-gpu") as { version: { "tfjs-node": string } }
-  const backend = await activate("tensorflow")
-  const gpu = (backend as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice
-  return {
-    name: "tensorflow",
-    version: node.version["tfjs-node"],
-    device: gpu ? "cuda:0" : "cpu",
-    threads: 1,
-    backend,
-    kernel: kernelOf("tensorflow"),
-    view: undefined,
-    close: () => {},
-  }
+/** Every backend has these methods; its declared type has them looser. */
+export function asBackend(backend: tf.KernelBackend): Backend {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return backend as unknown as Backend
 }

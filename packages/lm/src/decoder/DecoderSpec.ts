@@ -1,5 +1,5 @@
 /**
- * A decoder's architecture as data: what differs between families stands here, what they share stands in `decoder.ts`.
+ * A decoder's architecture as data: what differs between families stands here, what they share stands in `forward.ts`.
  */
 
 /** The linear layers of a block, by their names in Hugging Face's checkpoints (below `model.layers.N.`). */
@@ -48,20 +48,16 @@ export interface DecoderSpec {
 export const linearShape = (spec: DecoderSpec, name: LinearName): readonly [number, number] => {
   const q = spec.heads * spec.headDim
   const kv = spec.kvHeads * spec.headDim
-  switch (name) {
-    case "self_attn.q_proj":
-      return [q, spec.hidden]
-    case "self_attn.k_proj":
-    case "self_attn.v_proj":
-      return [kv, spec.hidden]
-    case "self_attn.o_proj":
-      return [spec.hidden, q]
-    case "mlp.gate_proj":
-    case "mlp.up_proj":
-      return [spec.ffn, spec.hidden]
-    case "mlp.down_proj":
-      return [spec.hidden, spec.ffn]
+  const shapes: Readonly<Record<LinearName, readonly [number, number]>> = {
+    "self_attn.q_proj": [q, spec.hidden],
+    "self_attn.k_proj": [kv, spec.hidden],
+    "self_attn.v_proj": [kv, spec.hidden],
+    "self_attn.o_proj": [spec.hidden, q],
+    "mlp.gate_proj": [spec.ffn, spec.hidden],
+    "mlp.up_proj": [spec.ffn, spec.hidden],
+    "mlp.down_proj": [spec.hidden, spec.ffn],
   }
+  return shapes[name]
 }
 
 /** Every tensor that a checkpoint of this architecture holds, with its shape, under its name in Hugging Face's layout. */

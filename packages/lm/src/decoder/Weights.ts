@@ -1,6 +1,5 @@
 import type { Engine, Tensor } from "../Engine.ts"
 import type { DecoderSpec, LinearName } from "./DecoderSpec.ts"
-import { linearNames, weightShapes } from "./DecoderSpec.ts"
 
 /** The weights of one block. Keys are Hugging Face's names below `model.layers.N.`, without `.weight`. */
 export interface LayerWeights extends Readonly<Record<LinearName, Tensor>> {
@@ -23,28 +22,30 @@ export interface Weights {
   readonly head: Tensor
 }
 
-/** The typed record of tensors that are given by their full names; `tensor` throws where one is missing. */
+/** The typed record of tensors that are given by their full names. */
 export const weightsOf = (spec: DecoderSpec, tensor: (name: string) => Tensor): Weights => {
-  const has = weightShapes(spec)
   const layers = Array.from({ length: spec.layers }, (_, layer): LayerWeights => {
     const at = (name: string) => tensor(`model.layers.${layer}.${name}`)
-    const optional = <Name extends string>(name: Name, full: string): { readonly [K in Name]?: Tensor } =>
-      // A record of the single key `name`, which TypeScript widens to an index signature.
-      has.has(`model.layers.${layer}.${full}`) ? ({ [name]: at(full) } as { readonly [K in Name]?: Tensor }) : {}
-    // Every linear layer's name is a key of the result.
-    const linears = Object.fromEntries(linearNames.map((name) => [name, at(`${name}.weight`)])) as Record<
-      LinearName,
-      Tensor
-    >
     return {
-      ...linears,
+      "self_attn.q_proj": at("self_attn.q_proj.weight"),
+      "self_attn.k_proj": at("self_attn.k_proj.weight"),
+      "self_attn.v_proj": at("self_attn.v_proj.weight"),
+      "self_attn.o_proj": at("self_attn.o_proj.weight"),
+      "mlp.gate_proj": at("mlp.gate_proj.weight"),
+      "mlp.up_proj": at("mlp.up_proj.weight"),
+      "mlp.down_proj": at("mlp.down_proj.weight"),
       input_layernorm: at("input_layernorm.weight"),
       post_attention_layernorm: at("post_attention_layernorm.weight"),
-      ...optional("self_attn.q_norm", "self_attn.q_norm.weight"),
-      ...optional("self_attn.k_norm", "self_attn.k_norm.weight"),
-      ...optional("self_attn.q_proj.bias", "self_attn.q_proj.bias"),
-      ...optional("self_attn.k_proj.bias", "self_attn.k_proj.bias"),
-      ...optional("self_attn.v_proj.bias", "self_attn.v_proj.bias"),
+      ...(spec.qkNorm
+        ? { "self_attn.q_norm": at("self_attn.q_norm.weight"), "self_attn.k_norm": at("self_attn.k_norm.weight") }
+        : {}),
+      ...(spec.qkvBias
+        ? {
+            "self_attn.q_proj.bias": at("self_attn.q_proj.bias"),
+            "self_attn.k_proj.bias": at("self_attn.k_proj.bias"),
+            "self_attn.v_proj.bias": at("self_attn.v_proj.bias"),
+          }
+        : {}),
     }
   })
   const embedding = tensor("model.embed_tokens.weight")
@@ -56,36 +57,7 @@ export const weightsOf = (spec: DecoderSpec, tensor: (name: string) => Tensor): 
   }
 }
 
-/** A weight on the host: f32, or the bits of bf16 and f16. */
-export interface HostTensor {
-  readonly data: Float32Array | Uint16Array
-  readonly shape: ReadonlyArray<number>
-  readonly dtype: "f32" | "bf16" | "f16"
+export const freeWeights = (engine: Engine, { embedding, layers, norm, head }: Weights): void => {
+  for (const layer of layers) engine.free(...Object.values<Tensor>({ ...layer }))
+  engine.free(embedding, norm, head)
 }
-
-/** Moves the weights to the engine for good (until `freeWeights`): they never change. `read` gives a tensor by its full name. */
-export const uploadWeights = (engine: Engine, spec: DecoderSpec, read: (name: string) => HostTensor): Weights => {
-  const uploaded: Array<Tensor> = []
-  try {
-    return weightsOf(spec, (name) => {
-      const { data, shape, dtype } = read(name)
-      const tensor = engine.frozen(engine.keep(engine.upload(data, shape, dtype)))
-      uploaded.push(tensor)
-      return tensor
-    })
-  } catch (error) {
-    engine.free(...uploaded)
-    throw error
-  }
-}
-
-export const freeWeights = (engine: Engine, weights: Weights): void =>
-  engine.free(
-    ...new Set([
-      weights.embedding,
-      weights.norm,
-      weights.head,
-      // The values of a record of tensors are tensors.
-      ...weights.layers.flatMap((layer) => Object.values(layer) as Array<Tensor>),
-    ]),
-  )

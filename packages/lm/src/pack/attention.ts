@@ -1,0 +1,109 @@
+import type { Engine, Tensor } from "../Engine.ts"
+import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
+import { attentionScale } from "../decoder/forward.ts"
+import type { Packed, Segment } from "./pack.ts"
+
+/** Added to the score of a key that is not seen. */
+export const unseen = -1e9
+
+/**
+ * Key counts are rounded up to this. A vectorised sum adds up in lanes; with keys from the left and a multiple of the lanes in
+ * all, further padding adds exact zeros, and a row's bits depend on its own path alone.
+ */
+export const keyMultiple = 16
+
+export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
+
+/** Segments of like sizes that are attended to as one batch. */
+export interface Bucket {
+  readonly segments: ReadonlyArray<Segment>
+  /** Query rows and keys of each, padded. */
+  readonly queries: number
+  readonly keys: number
+}
+
+const keysOf = (segment: Segment) => roundUp(segment.path.length + segment.length, keyMultiple)
+
+/**
+ * Groups segments of equal padded key counts whose query counts differ by at most a quarter. `maxScores` bounds the scores
+ * [segments, queries, keys] of a bucket, for the memory of the masks and of the engine's softmax.
+ */
+export const buckets = (segments: ReadonlyArray<Segment>, maxScores = 1 << 20): ReadonlyArray<Bucket> => {
+  const sorted = segments.toSorted((a, b) => keysOf(b) - keysOf(a) || b.length - a.length || a.start - b.start)
+  const out: Array<{ segments: Array<Segment>; queries: number; keys: number }> = []
+  for (const segment of sorted) {
+    const keys = keysOf(segment)
+    const last = out.at(-1)
+    if (
+      last !== undefined &&
+      last.keys === keys &&
+      segment.length >= 0.75 * last.queries &&
+      (last.segments.length + 1) * last.queries * keys <= maxScores
+    )
+      last.segments.push(segment)
+    else out.push({ segments: [segment], queries: segment.length, keys })
+  }
+  return out
+}
+
+/**
+ * Attention over packed rows. Uploads masks and row indices once (into the current scope); the function it returns is
+ * differentiable and is used by every layer.
+ */
+export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packed, maxScores?: number) => {
+  const rows = packed.tokens.length
+  const { heads, kvHeads, headDim } = spec
+  const options = {
+    scale: attentionScale(spec),
+    ...(spec.attentionSoftcap === undefined ? {} : { softcap: spec.attentionSoftcap }),
+  }
+  const place = new Int32Array(rows)
+  let placed = 0
+  const plan = buckets(packed.segments, maxScores).map(({ segments, queries, keys }) => {
+    const batch = segments.length
+    const queryRows = new Int32Array(batch * queries)
+    const keyRows = new Int32Array(batch * keys)
+    const bias = new Float32Array(batch * queries * keys).fill(unseen)
+    segments.forEach(({ start, length, path }, b) => {
+      for (let i = 0; i < queries; i++) {
+        // A padded query repeats the last one; nobody reads it.
+        const query = Math.min(i, length - 1)
+        queryRows[b * queries + i] = start + query
+        if (i < length) place[start + i] = placed + b * queries + i
+        const first = (b * queries + i) * keys
+        bias.fill(0, first, first + path.length + query + 1)
+      }
+      keyRows.set(path, b * keys)
+      for (let i = 0; i < length; i++) keyRows[b * keys + path.length + i] = start + i
+      // A padded key repeats the first one, behind the mask.
+      keyRows.fill(path[0] ?? start, b * keys + path.length + length, (b + 1) * keys)
+    })
+    placed += batch * queries
+    const upload = (ids: Int32Array) => engine.upload(ids, [ids.length], "i32")
+    return {
+      batch,
+      queries,
+      keys,
+      queryRows: upload(queryRows),
+      keyRows: upload(keyRows),
+      bias: engine.upload(bias, [batch, queries, keys], "f32"),
+    }
+  })
+  const back = engine.upload(place, [rows], "i32")
+
+  return (q: Tensor, k: Tensor, v: Tensor): Tensor => {
+    const outputs = plan.map(({ batch, queries, keys, queryRows, keyRows, bias }) => {
+      const take = (x: Tensor, ids: Tensor, length: number, n: number) =>
+        engine.reshape(engine.gather(x, ids), [batch, length, n, headDim])
+      const out = engine.attention(
+        take(q, queryRows, queries, heads),
+        take(k, keyRows, keys, kvHeads),
+        take(v, keyRows, keys, kvHeads),
+        { ...options, bias },
+      )
+      return engine.reshape(out, [batch * queries, heads * headDim])
+    })
+    const [only] = outputs
+    return engine.gather(outputs.length === 1 && only !== undefined ? only : engine.concat(outputs, 0), back)
+  }
+}

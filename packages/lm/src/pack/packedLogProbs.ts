@@ -1,0 +1,66 @@
+import type { Decoder } from "../decoder/Decoder.ts"
+import type { LayerLora } from "../decoder/forward.ts"
+import { hidden } from "../decoder/forward.ts"
+import type { Tensor } from "../Engine.ts"
+import { floats } from "./floats.ts"
+import { packedAttention } from "./attention.ts"
+import type { Packed } from "./pack.ts"
+
+/** Log-probability and entropy (nats) of every wanted pair. [W] */
+export interface PairValues {
+  readonly logprobs: Float32Array
+  readonly entropies: Float32Array
+}
+
+export interface PackedOptions {
+  readonly lora?: ReadonlyArray<LayerLora> | undefined
+  readonly temperature?: number | undefined
+  /** Called between two layers; throws to stop. */
+  readonly checkpoint?: (() => void) | undefined
+}
+
+/** Final norm, then log-probabilities of the pairs: x [N, hidden] → [W] each. Differentiable in all three tensors. */
+export const pairLogProbs = (
+  { engine, spec }: Decoder,
+  x: Tensor,
+  norm: Tensor,
+  head: Tensor,
+  rows: Tensor,
+  targets: Tensor,
+  temperature = 1,
+) =>
+  engine.logProbs(engine.rmsNorm(engine.gather(x, rows), norm, spec.normEps), head, targets, {
+    temperature,
+    ...(spec.logitSoftcap === undefined ? {} : { softcap: spec.logitSoftcap }),
+  })
+
+/** The forward pass over packed rows, without gradients. */
+export const packedLogProbs = (decoder: Decoder, packed: Packed, options: PackedOptions = {}): PairValues => {
+  const { engine, spec, weights } = decoder
+  const pairs = packed.rows.length
+  if (pairs === 0) return { logprobs: new Float32Array(0), entropies: new Float32Array(0) }
+  let values: PairValues | undefined
+  engine.scope(() => {
+    const ids = (values: Int32Array) => engine.upload(values, [values.length], "i32")
+    const attend = packedAttention(engine, spec, packed)
+    const x = hidden(engine, spec, weights, decoder.rope, {
+      ids: ids(packed.tokens),
+      positions: ids(packed.positions),
+      lora: options.lora,
+      attend: (_, q, k, v) => attend(q, k, v),
+      checkpoint: options.checkpoint ?? (() => {}),
+    })
+    const { logprobs, entropy } = pairLogProbs(
+      decoder,
+      x,
+      weights.norm,
+      weights.head,
+      ids(packed.rows),
+      ids(packed.targets),
+      options.temperature,
+    )
+    values = { logprobs: floats(engine, logprobs), entropies: floats(engine, entropy) }
+  })
+  if (values === undefined) throw new Error("a scope ended without its body")
+  return values
+}

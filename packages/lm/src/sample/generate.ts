@@ -1,0 +1,229 @@
+/**
+ * Sampling with a key/value cache. A prompt is computed once for all of its completions; the rows of all requests are decoded as
+ * one batch, one token at a time; finished rows leave the batch and waiting ones take their places.
+ *
+ * A completion depends on its own request alone: its random numbers by their key, its logits by `Layout`.
+ */
+import { Errors, type Completion, type RandomKey, type SamplingParams } from "hmx"
+import { KvCache } from "../cache/KvCache.ts"
+import type { RowLayout } from "../cache/Layout.ts"
+import { biasOf, columnsOf, fresh } from "../cache/Layout.ts"
+import type { Decoder } from "../decoder/Decoder.ts"
+import { attentionScale, hidden, logits } from "../decoder/forward.ts"
+import type { Tensor } from "../Engine.ts"
+import type { Lora } from "../lora/Lora.ts"
+import { keyMultiple, packedAttention } from "../pack/attention.ts"
+import { floats } from "../pack/floats.ts"
+import { pack } from "../pack/pack.ts"
+import { uniform } from "../random/index.ts"
+import { greedy, logprobAt, processLogits, sampleToken } from "../sampling/index.ts"
+
+export interface GenerateRequest {
+  readonly prompt: ReadonlyArray<number>
+  readonly n: number
+  readonly params: SamplingParams
+  readonly key: RandomKey
+}
+
+export interface GenerateOptions {
+  readonly lora?: Lora | undefined
+  /** Token ids that end every answer. */
+  readonly eos: ReadonlyArray<number>
+  /** Most rows that are decoded at one time. Default 256. */
+  readonly maxRows?: number | undefined
+  /** Called between layers; throws to stop everything. */
+  readonly checkpoint?: (() => void) | undefined
+  /** Whether a request is no longer wanted: its rows are dropped. Asked once a token. */
+  readonly dropped?: ((request: number) => boolean) | undefined
+}
+
+/** One completion in the making. */
+interface Row {
+  readonly request: number
+  readonly completion: number
+  readonly given: GenerateRequest
+  readonly ends: ReadonlySet<number>
+  readonly tokens: Array<number>
+  readonly logprobs: Array<number>
+  finish: Completion["finish"] | undefined
+  /** Of the keys in the cache: those of all tokens but the last. */
+  layout: RowLayout
+}
+
+/** Completions of every request, `n` each. */
+export const generate = (
+  decoder: Decoder,
+  requests: ReadonlyArray<GenerateRequest>,
+  options: GenerateOptions,
+): ReadonlyArray<ReadonlyArray<Completion>> => {
+  const maxRows = Math.max(1, options.maxRows ?? 256)
+  const rows = requests.map((given, request) => {
+    const ends = new Set([...options.eos, ...(given.params.stop ?? [])])
+    return Array.from({ length: given.n }, (_, completion): Row => {
+      const finish = given.params.maxNewTokens > 0 ? undefined : "length"
+      const layout = fresh(given.prompt.length, 0)
+      return { request, completion, given, ends, tokens: [], logprobs: [], finish, layout }
+    })
+  })
+  const wanted = (row: Row) => row.finish === undefined && options.dropped?.(row.request) !== true
+  // Prompts of like length together waste the least room. Order does not change what is sampled.
+  let waiting: ReadonlyArray<Row> = rows
+    .flat()
+    .toSorted((a, b) => b.layout.prompt - a.layout.prompt || a.request - b.request)
+  let active: ReadonlyArray<Row> = []
+  const cache = new KvCache(decoder.engine)
+  try {
+    for (;;) {
+      const going = active.filter(wanted)
+      waiting = waiting.filter(wanted)
+      if (going.length + waiting.length === 0) break
+      // Rows step together, so when one's answer fits the lanes of the layout, all do.
+      const aligned = going.length === 0 || cache.columns % keyMultiple === 0
+      const room = aligned ? Math.min(maxRows - going.length, waiting.length) : 0
+      if (room > 0) {
+        const next = waiting.slice(0, room)
+        waiting = waiting.slice(room)
+        admit(decoder, cache, active, going, next, options)
+        active = [...going, ...next]
+      } else {
+        if (going.length <= 0.75 * active.length) {
+          move(cache, active, going, [], aligned, undefined)
+          active = going
+        }
+        step(decoder, cache, active, options)
+      }
+    }
+  } finally {
+    cache.free()
+  }
+  return rows.map((group) =>
+    group.map(({ tokens, logprobs, finish }) => ({ tokens, logprobs, finish: finish ?? "length" })),
+  )
+}
+
+/** Puts `kept` of the active rows, and behind them new ones whose keys are rows of `more`, into the cache. */
+const move = (
+  cache: KvCache,
+  active: ReadonlyArray<Row>,
+  kept: ReadonlyArray<Row>,
+  added: ReadonlyArray<{ readonly row: Row; readonly path: Int32Array }>,
+  aligned: boolean,
+  more: Parameters<KvCache["rearrange"]>[3],
+): void => {
+  const places = new Map(active.map((row, r) => [row, r * cache.columns]))
+  const behind = cache.rows * cache.columns
+  const sources = [
+    ...kept.map((row) => ({ row, from: row.layout.columns.map((column) => (places.get(row) ?? 0) + column) })),
+    ...added.map(({ row, path }) => ({ row, from: Array.from(path, (p) => behind + p) })),
+  ]
+  if (aligned) for (const { row, from } of sources) row.layout = fresh(row.layout.prompt, from.length)
+  const columns = aligned ? columnsOf(sources.map(({ row }) => row.layout)) : cache.columns
+  const index = new Int32Array(sources.length * columns)
+  sources.forEach(({ row, from }, r) => {
+    row.layout.columns.forEach((column, i) => {
+      index[r * columns + column] = from[i] ?? 0
+    })
+  })
+  cache.rearrange(sources.length, columns, index, more)
+}
+
+/** Computes the prompts of new rows, adds them to the cache, and samples their first tokens. */
+const admit = (
+  decoder: Decoder,
+  cache: KvCache,
+  active: ReadonlyArray<Row>,
+  going: ReadonlyArray<Row>,
+  added: ReadonlyArray<Row>,
+  options: GenerateOptions,
+): void => {
+  const { engine, spec, weights } = decoder
+  const prompts = [...new Map(added.map((row) => [row.request, row.given.prompt]))]
+  const place = new Map(prompts.map(([request], i) => [request, i]))
+  // The token behind a prompt is only a target: it makes the prompt's last token a row.
+  const packed = pack(prompts.map(([, prompt]) => ({ tokens: [...prompt, 0], from: prompt.length })))
+  const lasts = Int32Array.from(packed.paths, (path) => path.at(-1) ?? 0)
+  const keys: Array<readonly [k: Tensor, v: Tensor]> = []
+  let values = new Float32Array(0)
+  try {
+    engine.scope(() => {
+      const ids = (list: Int32Array) => engine.upload(list, [list.length], "i32")
+      const attend = packedAttention(engine, spec, packed)
+      const x = hidden(engine, spec, weights, decoder.rope, {
+        ids: ids(packed.tokens),
+        positions: ids(packed.positions),
+        lora: options.lora?.layers,
+        attend: (_, q, k, v) => {
+          keys.push([engine.keep(k), engine.keep(v)])
+          return attend(q, k, v)
+        },
+        checkpoint: options.checkpoint ?? (() => {}),
+      })
+      values = Float32Array.from(floats(engine, logits(engine, spec, weights, engine.gather(x, ids(lasts)))))
+    })
+    const paths = added.map((row) => ({ row, path: packed.paths[place.get(row.request) ?? 0] ?? new Int32Array(0) }))
+    move(cache, active, going, paths, true, keys)
+  } finally {
+    for (const pair of keys) engine.free(...pair)
+  }
+  for (const row of added) take(decoder, row, values, place.get(row.request) ?? 0)
+}
+
+/** Decodes one token of every row. */
+const step = (decoder: Decoder, cache: KvCache, active: ReadonlyArray<Row>, options: GenerateOptions): void => {
+  const { engine, spec, weights } = decoder
+  const rows = active.length
+  const columns = cache.columns + 1
+  for (const row of active) row.layout = { ...row.layout, columns: [...row.layout.columns, cache.columns] }
+  let values = new Float32Array(0)
+  engine.scope(() => {
+    const bias = engine.upload(
+      biasOf(
+        active.map(({ layout }) => layout),
+        columns,
+      ),
+      [rows, 1, columns],
+      "f32",
+    )
+    const shape = {
+      bias,
+      scale: attentionScale(spec),
+      ...(spec.attentionSoftcap === undefined ? {} : { softcap: spec.attentionSoftcap }),
+    }
+    const ids = (of: (row: Row) => number) => engine.upload(Int32Array.from(active, of), [rows], "i32")
+    const x = hidden(engine, spec, weights, decoder.rope, {
+      ids: ids(({ tokens }) => tokens.at(-1) ?? 0),
+      positions: ids(({ layout }) => layout.columns.length - 1),
+      lora: options.lora?.layers,
+      attend: (layer, q, k, v) => {
+        const [allK, allV] = cache.append(layer, k, v)
+        const query = engine.reshape(q, [rows, 1, spec.heads, spec.headDim])
+        return engine.reshape(engine.attention(query, allK, allV, shape), [rows, spec.heads * spec.headDim])
+      },
+      checkpoint: options.checkpoint ?? (() => {}),
+    })
+    values = Float32Array.from(floats(engine, logits(engine, spec, weights, x)))
+  })
+  cache.appended()
+  active.forEach((row, r) => take(decoder, row, values, r))
+}
+
+/** Samples a row's next token from row `at` of the logits [·, V]. */
+const take = ({ spec }: Decoder, row: Row, logits_RV: Float32Array, at: number): void => {
+  if (row.finish !== undefined) return
+  const { prompt, params, key } = row.given
+  const logits_V = logits_RV.subarray(at * spec.vocab, (at + 1) * spec.vocab)
+  const cap = spec.logitSoftcap
+  const capped = cap === undefined ? logits_V : logits_V.map((x) => cap * Math.tanh(x / cap))
+  const processed = processLogits(capped, params, [...prompt, ...row.tokens])
+  const position = row.tokens.length
+  const token =
+    params.temperature === 0
+      ? greedy(processed)
+      : sampleToken(processed, uniform({ ...key, completion: row.completion, position }))
+  const logprob = logprobAt(capped, token, params.temperature)
+  if (!Number.isFinite(logprob)) throw new Errors.NonFinite({ tensor: "logits" })
+  row.tokens.push(token)
+  row.logprobs.push(logprob)
+  if (row.ends.has(token)) row.finish = "stop"
+  else if (row.tokens.length >= params.maxNewTokens) row.finish = "length"
+}

@@ -1,0 +1,132 @@
+import { Errors, type ForwardBackwardRequest, type ForwardBackwardResult } from "hmx"
+import type { Decoder } from "../decoder/Decoder.ts"
+import type { Lora } from "../lora/Lora.ts"
+import type { LossResult } from "../loss/index.ts"
+import { policyLoss } from "../loss/index.ts"
+import { pack } from "../pack/pack.ts"
+import type { Packed, Sequence } from "../pack/pack.ts"
+import { packedLogProbs } from "../pack/packedLogProbs.ts"
+import type { PairValues } from "../pack/packedLogProbs.ts"
+import { differentiate } from "./differentiate.ts"
+
+/** Log-probabilities and entropies of one sequence's wanted tokens. */
+export interface SequenceValues {
+  readonly logprobs: Float32Array
+  readonly entropies: Float32Array
+}
+
+/** A loss on the host: from every sequence's values to the loss and d loss / d logprobs, one array a sequence. */
+export type HostLoss = (values: ReadonlyArray<SequenceValues>) => LossResult
+
+export interface GradientOptions {
+  readonly temperature?: number | undefined
+  readonly recompute?: boolean | undefined
+  readonly checkpoint?: (() => void) | undefined
+}
+
+/** Values of pairs, back in the places of the sequences. */
+export const bySequence = (packed: Packed, { logprobs, entropies }: PairValues): ReadonlyArray<SequenceValues> =>
+  packed.pairs.map((pairs) => ({
+    logprobs: Float32Array.from(pairs, (pair) => logprobs[pair] ?? Number.NaN),
+    entropies: Float32Array.from(pairs, (pair) => entropies[pair] ?? Number.NaN),
+  }))
+
+/** The first value that is not finite becomes NonFinite. */
+export const checkFinite = (name: string, values: ArrayLike<number>): void => {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i])) throw new Errors.NonFinite({ tensor: `${name}, element ${i}` })
+}
+
+/**
+ * Adds the gradient of a loss over the sequences' log-probabilities to the adapter's. What sequences share is computed once.
+ * Throws NonFinite, with the gathered gradient as it was.
+ */
+export const lossGradient = (
+  decoder: Decoder,
+  lora: Lora,
+  sequences: ReadonlyArray<Sequence>,
+  loss: HostLoss,
+  options: GradientOptions = {},
+): LossResult => {
+  const { engine, weights } = decoder
+  const packed = pack(sequences)
+  let result: LossResult | undefined
+  engine.scope(() => {
+    const gradients = differentiate(decoder, lora.trainable(weights), packed, options, (values) => {
+      checkFinite("log-probabilities", values.logprobs)
+      const found = loss(bySequence(packed, values))
+      checkFinite("loss", [found.loss])
+      result = found
+      const cotangent = new Float64Array(packed.rows.length)
+      packed.pairs.forEach((pairs, s) =>
+        pairs.forEach((pair, t) => {
+          cotangent[pair] = (cotangent[pair] ?? 0) + (found.gradient[s]?.[t] ?? 0)
+        }),
+      )
+      checkFinite("d loss / d log-probabilities", cotangent)
+      return Float32Array.from(cotangent)
+    })
+    lora.gather(gradients)
+  })
+  if (result === undefined) throw new Error("differentiate did not ask for the loss")
+  return result
+}
+
+/**
+ * hmx's `forwardBackward`: the policy loss of groups of completions. Completions out of the loss, and without a KL term those of
+ * advantage 0, are not computed: they have no gradient. They still count in the loss's denominators; metrics are of the rest.
+ */
+export const forwardBackward = (
+  decoder: Decoder,
+  lora: Lora,
+  request: Omit<ForwardBackwardRequest, "adapter">,
+  checkpoint?: () => void,
+): ForwardBackwardResult => {
+  const { temperature, recompute } = request
+  const beta = request.loss.beta ?? 0
+  const all = request.groups.flatMap(({ prompt, completions }) => completions.map((c) => ({ prompt, ...c })))
+  const inLoss = all.filter((c) => c.inLoss !== false && c.tokens.length > 0)
+  const live = inLoss.filter((c) => beta !== 0 || c.advantage !== 0)
+  const tokens = inLoss.reduce((sum, c) => sum + c.tokens.length, 0)
+  const sequences = live.map(({ prompt, tokens }) => ({ tokens: [...prompt, ...tokens], from: prompt.length }))
+  if (live.length === 0) {
+    lora.gathered = true
+    return { loss: 0, metrics: {} }
+  }
+  const reference =
+    beta === 0 ? undefined : sequenceLogProbs(decoder, undefined, sequences, { temperature, checkpoint })
+  const { loss, metrics } = lossGradient(
+    decoder,
+    lora,
+    sequences,
+    (values) =>
+      policyLoss(request.loss, {
+        rows: live.map(({ advantage, oldLogprobs }, i) => ({
+          logprobs: values[i]?.logprobs ?? [],
+          entropies: values[i]?.entropies,
+          refLogprobs: reference?.[i]?.logprobs,
+          oldLogprobs,
+          advantage,
+        })),
+        maxCompletionLength: request.maxCompletionLength,
+        rowsInBatch: request.rowsInBatch ?? all.length,
+        tokensInBatch: request.tokensInBatch ?? tokens,
+        tokensInMicroBatch: request.tokensInBatch ?? tokens,
+      }),
+    { temperature, recompute, checkpoint },
+  )
+  return { loss, metrics }
+}
+
+/** Log-probabilities and entropies without gradients; `lora` undefined is the base. */
+export const sequenceLogProbs = (
+  decoder: Decoder,
+  lora: Lora | undefined,
+  sequences: ReadonlyArray<Sequence>,
+  options: { readonly temperature?: number | undefined; readonly checkpoint?: (() => void) | undefined } = {},
+): ReadonlyArray<SequenceValues> => {
+  const packed = pack(sequences)
+  const values = packedLogProbs(decoder, packed, { ...options, lora: lora?.layers })
+  checkFinite("log-probabilities", values.logprobs)
+  return bySequence(packed, values)
+}

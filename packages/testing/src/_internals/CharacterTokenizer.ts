@@ -38,29 +38,28 @@ export const characterTokenizer = (words: ReadonlyArray<string>): CharacterToken
     }
     return tokens
   }
-  const textOf = (token: number): string => (token < UNITS ? String.fromCharCode(token) : (words[token - WORDS] ?? ""))
-  const decode = (tokens: ReadonlyArray<number>): string => tokens.map(textOf).join("").toWellFormed()
+  const text = (tokens: ReadonlyArray<number>, special: boolean): string => {
+    let out = ""
+    for (const token of tokens) {
+      if (token < UNITS) out += String.fromCharCode(token)
+      else if (token >= WORDS) out += words[token - WORDS] ?? ""
+      else if (special) out += SPECIAL[token - UNITS] ?? ""
+    }
+    return out.toWellFormed()
+  }
+  const decode = (tokens: ReadonlyArray<number>): string => text(tokens, false)
   return {
     vocab: WORDS + words.length,
     eos: IM_END,
     encode,
     decode,
-    show: (tokens) =>
-      tokens
-        .map((token) => SPECIAL[token - UNITS] ?? textOf(token))
-        .join("")
-        .toWellFormed(),
-    encodeChat: (chat) => [
-      ...chat.flatMap(({ role, content }) => [
-        IM_START,
-        ...encode(`${role}\n`),
-        ...encode(content),
-        IM_END,
-        ...encode("\n"),
-      ]),
-      IM_START,
-      ...encode("assistant\n"),
-    ],
+    show: (tokens) => text(tokens, true),
+    encodeChat: (chat) => {
+      const turns = chat.map(({ role, content }) =>
+        [IM_START].concat(encode(`${role}\n`), encode(content), IM_END, encode("\n")),
+      )
+      return turns.flat().concat(IM_START, encode("assistant\n"))
+    },
     question: (tokens) => {
       const header = encode("user\n")
       for (let i = tokens.length - 1; i >= 0; i--) {

@@ -1,0 +1,36 @@
+/** What a pure function may not read: the clock and randomness. Held at given values while a synchronous body runs. */
+import { mix } from "./hash.ts"
+
+export interface World {
+  /** Milliseconds since 1970 that every clock shows. */
+  readonly now: number
+  /** Seeds `Math.random`; undefined: it gives 0.5 always. */
+  readonly random: number | undefined
+}
+
+/** Time stands still and every random number is the same: two runs in it differ by state or by order alone. */
+export const still: World = { now: 1_700_000_000_000, random: undefined }
+
+export const inWorld = <A>(world: World, body: () => A): A => {
+  const real = { Date: globalThis.Date, random: Math.random }
+  // `now` stands on the prototype, unless a fake clock has put its own in front.
+  const fake = Object.getOwnPropertyDescriptor(performance, "now")
+  let state = world.random ?? 0
+  const next = () => (state = mix(state, 1)) / 2 ** 32
+  const stopped = new Proxy(real.Date, {
+    apply: (date) => new date(world.now).toString(),
+    construct: (date, given, subclass) => Reflect.construct(date, given.length === 0 ? [world.now] : given, subclass),
+    get: (date, key) => (key === "now" ? () => world.now : Reflect.get(date, key)),
+  })
+  try {
+    globalThis.Date = stopped
+    performance.now = () => (world.now % 1e9) * 1.0007
+    Math.random = world.random === undefined ? () => 0.5 : next
+    return body()
+  } finally {
+    globalThis.Date = real.Date
+    if (fake === undefined) Reflect.deleteProperty(performance, "now")
+    else Object.defineProperty(performance, "now", fake)
+    Math.random = real.random
+  }
+}

@@ -1,0 +1,47 @@
+import * as fc from "fast-check"
+import type { Reward } from "hmx"
+import { answerText } from "./answerText.ts"
+import { question } from "./question.ts"
+
+/** A prompt as a reward sees it. */
+export interface Asked {
+  readonly id: string
+  readonly question: string
+}
+
+/** Options of {@link completion} and {@link group}. */
+export interface Prompts {
+  /** Ask these, for a reward that knows its prompts (reference answers by id). Default: questions of all sorts. */
+  readonly prompts?: ReadonlyArray<Asked>
+}
+
+export const asked = ({ prompts = [] }: Prompts): fc.Arbitrary<Asked> =>
+  prompts.length > 0
+    ? fc.constantFrom(...prompts)
+    : fc.record({ id: fc.constantFrom("q-1", "q-2", "feelings/17", "0"), question: question() })
+
+export const completionOf = (prompt: Asked): fc.Arbitrary<Reward.Completion> =>
+  fc
+    .record({
+      text: answerText(prompt.question),
+      finish: fc.oneof(
+        { weight: 4, arbitrary: fc.constant("stop" as const) },
+        { weight: 1, arbitrary: fc.constant("length" as const) },
+      ),
+      charactersAToken: fc.constantFrom(4, 1),
+    })
+    .map(({ text, finish, charactersAToken }) =>
+      // Frozen, so that a reward that writes into its completion throws.
+      Object.freeze({ ...prompt, text, finish, tokens: Math.ceil(text.length / charactersAToken) + 1 }),
+    )
+
+/**
+ * Completions of any prompt: the text by `answerText`, with the number of tokens that goes with it, ended or cut off.
+ *
+ * @example
+ * import * as fc from "fast-check"
+ * import { completion } from "@hmx/testing"
+ *
+ * fc.assert(fc.property(completion(), (c) => c.tokens >= 1))
+ */
+export const completion = (options: Prompts = {}): fc.Arbitrary<Reward.Completion> => asked(options).chain(completionOf)

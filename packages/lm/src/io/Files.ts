@@ -60,6 +60,12 @@ export const quote = (text: string): string =>
     quoteChar,
   )
 
+/** A JSON value that came out of a file, fit for one line of a message. */
+export const show = (x: unknown): string =>
+  quote(JSON.stringify(x) ?? "nothing")
+    .slice(1, -1)
+    .replaceAll('\\"', '"')
+
 export type JsonObject = { readonly [key: string]: unknown }
 
 export const isObject = (x: unknown): x is JsonObject => typeof x === "object" && x !== null && !Array.isArray(x)

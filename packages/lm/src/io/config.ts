@@ -4,13 +4,13 @@
  * not implemented is refused here by name, so that nothing is silently computed otherwise than the reference does.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors, ModelShape } from "hmx"
 import * as path from "node:path"
 import { parameterCount } from "../decoder/DecoderSpec.ts"
 import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
-import { bad, quote, readJson, sizeOf } from "./Files.ts"
+import { decodeAt } from "./decodeAt.ts"
+import { bad, Files, quote, readJson } from "./Files.ts"
 
 /** What config.json and generation_config.json say. */
 export interface ModelConfig {
@@ -29,6 +29,8 @@ const families = { Qwen3ForCausalLM: "qwen3" } as const
 const jsonLimit = 10_000_000
 
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }))
+/** A bound against a configuration whose list of tensors alone would fill the memory. */
+const Layers = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))
 const TokenId = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
 const Positive = Schema.Number.check(Schema.isGreaterThan(0))
 const orNull = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -45,7 +47,7 @@ const Qwen3Json = Schema.Struct({
   vocab_size: Size,
   hidden_size: Size,
   intermediate_size: Size,
-  num_hidden_layers: Size,
+  num_hidden_layers: Layers,
   num_attention_heads: Size,
   num_key_value_heads: orNull(Size),
   head_dim: orNull(Size),
@@ -69,27 +71,6 @@ const Qwen3Json = Schema.Struct({
 type Qwen3Json = typeof Qwen3Json.Type
 
 const GenerationJson = Schema.Struct({ eos_token_id: orNull(Eos) })
-
-/** Decodes, with the first mistake as our sentence: the schema's own text names the field and what it wanted. */
-export const decodeAt = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, file: string) => {
-  const decode = Schema.decodeUnknownResult(schema)
-  return (json: unknown): Effect.Effect<S["Type"], Errors.BadInput> => {
-    const result = decode(json)
-    if (Result.isSuccess(result)) return Effect.succeed(result.success)
-    const { expected, found, field } = firstIssue(result.failure.message)
-    return Effect.fail(bad(field === undefined ? file : `${file}, ${field}`, found, expected))
-  }
-}
-
-const dotted = (at: string | undefined) => at?.replaceAll(/\["([^"]*)"\]/g, ".$1").replace(/^\./, "")
-
-/** "Expected X, got Y\n  at ["a"]["b"]" → its parts. */
-const firstIssue = (message: string) => {
-  const match = /^Expected ([^\n]*?), (?:got|actual) ([^\n]*)(?:\n\s*at ([^\n]*))?/.exec(message)
-  const missing = /^Missing key(?:\n\s*at ([^\n]*))?/.exec(message)
-  if (missing !== null) return { expected: "a value", found: "nothing", field: dotted(missing[1]) }
-  return { expected: match?.[1] ?? "what its schema asks for", found: match?.[2] ?? message, field: dotted(match?.[3]) }
-}
 
 const storedTypes: { readonly [name: string]: ModelConfig["dtype"] } = {
   float32: "F32",
@@ -204,8 +185,8 @@ export const readConfig = Effect.fnUntraced(function* (folder: string) {
 
 const readGenerationEos = Effect.fnUntraced(function* (folder: string) {
   const file = path.join(folder, "generation_config.json")
-  const missing = yield* Effect.isFailure(sizeOf(file))
-  if (missing) return undefined
+  const files = yield* Files
+  if (!files.existsSync(file)) return undefined
   const generation = yield* decodeAt(GenerationJson, file)(yield* readJson(file, jsonLimit))
   return eosList(generation.eos_token_id)
 })

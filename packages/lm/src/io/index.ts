@@ -1,6 +1,6 @@
 export { loadWeights, openCheckpoint, readWeight, writeCheckpoint } from "./checkpoint.ts"
 export type { Checkpoint, CheckpointTensor, CheckpointToWrite, Weight } from "./checkpoint.ts"
-export { expectedTensors, readConfig, shapeOf, shapeOfConfig } from "./config.ts"
+export { readConfig, shapeOf, shapeOfConfig } from "./config.ts"
 export type { ModelConfig } from "./config.ts"
 export { Files, jsonFile, writeAtomically } from "./Files.ts"
 export type { FileSystem, FileToWrite } from "./Files.ts"
@@ -16,3 +16,4 @@ export {
   writeSafetensors,
 } from "./safetensors.ts"
 export type { FloatData, SafetensorsFile, StoredDType, StoredTensor, TensorToWrite } from "./safetensors.ts"
+export { adapterFiles, readAdapter, writeAdapter } from "./peft.ts"

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Errors } from "hmx"
-import { bad, isObject, quote, readBytes, sizeOf, writeAtomically } from "./Files.ts"
+import { bad, isObject, quote, readBytes, show, sizeOf, writeAtomically } from "./Files.ts"
 import type { FileToWrite } from "./Files.ts"
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./floats.ts"
 
@@ -68,12 +68,6 @@ const duplicateKey = (json: string): string | undefined => {
 }
 
 const isCount = (x: unknown): x is number => typeof x === "number" && Number.isSafeInteger(x) && x >= 0
-
-/** A value out of a header, for a message. */
-const show = (x: unknown): string => {
-  const text = JSON.stringify(x) ?? "nothing"
-  return quote(text).slice(1, -1).replaceAll('\\"', '"')
-}
 
 const metadataOf = (file: string, x: unknown): SafetensorsFile["metadata"] | Errors.BadInput => {
   if (!isObject(x)) return bad(`${file}, __metadata__`, show(x), "an object of strings")
@@ -167,9 +161,10 @@ export const openSafetensors = Effect.fnUntraced(function* (file: string) {
   const head = yield* readBytes(file, 0, 8)
   if (head.length < 8)
     return yield* Effect.fail(bad(file, `${head.length} bytes`, "a safetensors file (8 bytes and more)"))
-  const length = Number(new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true))
+  const claimed = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true)
+  const length = Number(claimed)
   if (length > headerLimit)
-    return yield* Effect.fail(bad(file, `a header of ${length} bytes`, `at most ${headerLimit}`))
+    return yield* Effect.fail(bad(file, `a header of ${claimed} bytes`, `at most ${headerLimit}`))
   if (length > size - 8) {
     return yield* Effect.fail(bad(file, `a header of ${length} bytes in a file of ${size}`, "a whole safetensors file"))
   }

@@ -1,0 +1,88 @@
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, firstNonFinite } from "../../src/io/floats.ts"
+
+const all = Uint16Array.from({ length: 65536 }, (_, i) => i)
+/** f32 values as they are on the wire: every bit pattern. */
+const f32 = fc.nat(0xffffffff).map((bits) => {
+  const word = new Uint32Array([bits])
+  return new Float32Array(word.buffer)[0] ?? 0
+})
+const first = (x: Float32Array | Uint16Array): number => x[0] ?? Number.NaN
+
+describe("f16", () => {
+  it("widens every bit pattern as the platform's Float16Array does", () => {
+    const wide = f16ToF32(all)
+    const platform = new Float16Array(all.buffer)
+    for (let i = 0; i < all.length; i++) expect(Object.is(wide[i], platform[i]), `0x${i.toString(16)}`).toBe(true)
+  })
+  it("keeps every bit pattern but a NaN's on the way back", () => {
+    const back = f32ToF16(f16ToF32(all))
+    for (let i = 0; i < all.length; i++) if ((i & 0x7fff) <= 0x7c00) expect(back[i]).toBe(i)
+  })
+  it("rounds to nearest, ties to even, as the platform does", () => {
+    fc.assert(
+      fc.property(fc.oneof(f32, fc.float(), fc.float({ min: -(2 ** -13), max: 2 ** -13, noNaN: true })), (x) => {
+        expect(first(f16ToF32(f32ToF16(new Float32Array([x]))))).toBe(Math.f16round(x))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+describe("bf16", () => {
+  it("is the upper half of f32, every bit pattern back and forth", () => {
+    const wide = bf16ToF32(all)
+    const bits = new Uint32Array(wide.buffer)
+    for (let i = 0; i < all.length; i++) expect(bits[i]).toBe(i * 65536)
+    const back = f32ToBf16(wide)
+    for (let i = 0; i < all.length; i++) if ((i & 0x7fff) <= 0x7f80) expect(back[i]).toBe(i)
+  })
+  it("rounds to the nearest of the two neighbours, ties to even", () => {
+    fc.assert(
+      fc.property(f32, (x) => {
+        const word = new Uint32Array(new Float32Array([x]).buffer)
+        const low = (word[0] ?? 0) >>> 16
+        const found = first(f32ToBf16(new Float32Array([x])))
+        if (Number.isNaN(x)) return Number.isNaN(first(bf16ToF32(Uint16Array.of(found))))
+        if (!Number.isFinite(x)) return found === low
+        const value = (h: number) => {
+          const v = first(bf16ToF32(Uint16Array.of(h)))
+          // What overflows counts as 2^128 in rounding.
+          return Number.isFinite(v) ? v : Math.sign(v) * 2 ** 128
+        }
+        const [down, up] = [Math.abs(x - value(low)), Math.abs(value(low + 1) - x)]
+        const nearest = down < up ? low : up < down ? low + 1 : low + (low & 1)
+        return found === nearest
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+describe("firstNonFinite", () => {
+  it("finds the place of a NaN or an infinity in each type", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -6e4, max: 6e4 }), { minLength: 1 }),
+        fc.nat(),
+        fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+        (values, at, bad) => {
+          const good = new Float32Array(values)
+          const broken = good.slice()
+          const place = at % good.length
+          broken[place] = bad
+          for (const [data, dtype, expected] of [
+            [good, "F32", -1],
+            [f32ToBf16(good), "BF16", -1],
+            [f32ToF16(good), "F16", -1],
+            [broken, "F32", place],
+            [f32ToBf16(broken), "BF16", place],
+            [f32ToF16(broken), "F16", place],
+          ] as const)
+            expect(firstNonFinite(data, dtype)).toBe(expected)
+        },
+      ),
+    )
+  })
+})

@@ -1,1 +1,10 @@
-export {}
+/** How a run is shown: pure functions from events and results to text. */
+export { answers } from "./answers.ts"
+export { benchmarks } from "./benchmarks.ts"
+export { escape } from "./escape.ts"
+export type { Event, Memory } from "./Event.ts"
+export * as format from "./format.ts"
+export * as Progress from "./Progress.ts"
+export { type Reservations, reservations } from "./reservations.ts"
+export { type Finished, summary } from "./summary.ts"
+export * as Table from "./Table.ts"

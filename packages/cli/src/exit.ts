@@ -1,0 +1,30 @@
+/** Exit codes, and the one message of a failure. */
+import * as Cause from "effect/Cause"
+import * as CliError from "effect/cli/CliError"
+import type * as Exit from "effect/Exit"
+
+export const interrupted = 130
+
+const isTagged = (error: unknown): error is { readonly _tag: string } =>
+  typeof error === "object" && error !== null && "_tag" in error
+
+/** Errors that are the user's to mend, before any work was done. */
+const badInput = new Set(["BadInput", "StorageFailed", "ShowHelp"])
+
+/** 0, 2 for bad input (nothing was run), 130 when interrupted, 1 for a run that failed. */
+export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (exit._tag === "Success") return 0
+  if (Cause.hasInterruptsOnly(exit.cause)) return interrupted
+  const error = Cause.squash(exit.cause)
+  return isTagged(error) && badInput.has(error._tag) ? 2 : 1
+}
+
+/** What stderr gets; undefined where it has been said already, or where there is nothing to say. */
+export const messageOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  if (Cause.hasInterruptsOnly(cause)) return undefined
+  const error = Cause.squash(cause)
+  if (CliError.isCliError(error)) return undefined
+  // A typed error is for the user; anything else is a mistake of HMX, and its stack is what helps to mend it.
+  if (isTagged(error) && error instanceof Error) return `error: ${error.message}`
+  return `unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+}

@@ -1,0 +1,53 @@
+/** Parses the command line and runs a command. Help and version are answered earlier, in `bin.ts`, from `help.ts`. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import { hmx } from "./commands.ts"
+import { codeOf, messageOf } from "./exit.ts"
+import { version } from "./version.ts"
+
+const formatter = CliOutput.defaultFormatter({ colors: false })
+
+/** Help goes to stdout; a wrong invocation is its message on stderr, and where to read more, without the page of help. */
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    Effect.sync(() => {
+      switch (event._tag) {
+        case "Help":
+          process.stdout.write(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
+          break
+        case "Version":
+          process.stdout.write(`${event.version}\n`)
+          break
+        case "InvalidInvocation": {
+          const messages = event.errors.map((e) => `error: ${e.message}`)
+          process.stderr.write(`${[...messages, `see: ${event.commandPath.join(" ")} --help`].join("\n")}\n`)
+        }
+      }
+    }),
+}
+
+/** The program for these arguments. */
+export const program = (argv: ReadonlyArray<string>) =>
+  Command.runWith(hmx, { version })(argv).pipe(
+    Effect.provideService(CliOutput.Presenter, presenter),
+    Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })),
+    Effect.tapCause((cause) =>
+      Effect.sync(() => {
+        const message = messageOf(cause)
+        if (message !== undefined) process.stderr.write(`${message}\n`)
+      }),
+    ),
+    Effect.provide(NodeServices.layer),
+  )
+
+/** Runs the program as this process: SIGINT and SIGTERM interrupt it. */
+export const main = (argv: ReadonlyArray<string>): void =>
+  NodeRuntime.runMain(program(argv), {
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => onExit(codeOf(exit)),
+  })

@@ -1,0 +1,123 @@
+/**
+ * The state of a run as its events leave it, and two faces of it: a line that is drawn over itself on a terminal, and plain
+ * lines elsewhere.
+ */
+import { escape } from "./escape.ts"
+import type { Event, Memory } from "./Event.ts"
+import * as format from "./format.ts"
+
+export interface Progress {
+  readonly name: string
+  readonly steps: number
+  /** Steps that are done. */
+  readonly done: number
+  /** Steps that this process did, and the seconds they took. */
+  readonly timed: number
+  readonly seconds: number
+  /** Groups that have passed each stage of the step in progress. */
+  readonly stages: ReadonlyArray<{ readonly stage: string; readonly done: number; readonly total: number }>
+  readonly reward: number | undefined
+  readonly memory: Memory | undefined
+}
+
+export const initial: Progress = {
+  name: "",
+  steps: 0,
+  done: 0,
+  timed: 0,
+  seconds: 0,
+  stages: [],
+  reward: undefined,
+  memory: undefined,
+}
+
+/** The state after an event. */
+export const next = (state: Progress, event: Event): Progress => {
+  switch (event._tag) {
+    case "Started":
+      return { ...initial, name: event.name, steps: event.steps, done: event.after }
+    case "StepStarted":
+      return { ...state, stages: [] }
+    case "StageStarted":
+      return {
+        ...state,
+        stages: [
+          ...state.stages.filter((s) => s.stage !== event.stage),
+          { stage: event.stage, done: 0, total: event.total },
+        ],
+      }
+    case "StageDone":
+      return {
+        ...state,
+        stages: state.stages.map((s) => (s.stage === event.stage ? { ...s, done: s.done + 1 } : s)),
+      }
+    case "StepFinished":
+      return {
+        ...state,
+        stages: [],
+        done: event.step,
+        timed: state.timed + 1,
+        seconds: state.seconds + event.seconds,
+        reward: event.metrics["reward"],
+        memory: event.memory,
+      }
+    case "Evaluated":
+      return { ...state, stages: [] }
+    default:
+      return state
+  }
+}
+
+/** Seconds a step, and seconds until the last step is done; NaN while no step has been timed. */
+export const pace = (state: Progress): { readonly perStep: number; readonly left: number } => {
+  const perStep = state.timed === 0 ? Number.NaN : state.seconds / state.timed
+  return { perStep, left: perStep * (state.steps - state.done) }
+}
+
+/** The line drawn over itself: bar, steps, the stages in work, rate, ETA, reward, memory. Cut at `columns`. */
+export const bar = (state: Progress, columns: number): string => {
+  const width = 20
+  const filled = state.steps === 0 ? 0 : Math.round((width * state.done) / state.steps)
+  const { perStep, left } = pace(state)
+  const working = state.stages.filter((s) => s.done < s.total).map((s) => `${escape(s.stage, 20)} ${s.done}/${s.total}`)
+  const parts = [
+    `${escape(state.name, 30)} ${"█".repeat(filled)}${"░".repeat(width - filled)} ${state.done}/${state.steps}`,
+    ...working,
+    ...(Number.isNaN(perStep) ? [] : [`${format.duration(perStep)}/step`, `ETA ${format.duration(left)}`]),
+    ...(state.reward === undefined ? [] : [`reward ${format.figure(state.reward)}`]),
+    ...(state.memory === undefined
+      ? []
+      : [`${format.bytes(state.memory.live)}, peak ${format.bytes(state.memory.peak)}`]),
+  ]
+  return Array.from(parts.join("  ")).slice(0, columns).join("")
+}
+
+/** What an event is worth in a log: a line, or nothing. `state` is the one after the event. */
+export const line = (state: Progress, event: Event): string | undefined => {
+  switch (event._tag) {
+    case "Started": {
+      const rest = event.after === 0 ? "" : `, going on after step ${event.after}`
+      return `${escape(event.name, 60)}: ${event.steps} steps of ${escape(event.model, 60)} on ${escape(event.engine, 60)}${rest} → ${escape(event.folder, 200)}`
+    }
+    case "StepFinished": {
+      const shown = ["reward", "reward_std", "loss", "kl", "grad_norm"].flatMap((name) => {
+        const value = event.metrics[name]
+        return value === undefined ? [] : [`${name} ${format.figure(value)}`]
+      })
+      const time = [format.duration(event.seconds), `ETA ${format.duration(pace(state).left)}`]
+      return [`step ${event.step}/${state.steps}`, ...shown, ...time, `peak ${format.bytes(event.memory.peak)}`].join(
+        "  ",
+      )
+    }
+    case "Evaluated": {
+      const measures = event.report.measures.map(
+        (m) => `${escape(m.task, 30)} ${escape(m.metric, 30)} ${format.figure(m.value)}`,
+      )
+      return [`evaluated after step ${event.step} in ${format.duration(event.seconds)}`, ...measures].join("  ")
+    }
+    case "Noted":
+      return `step ${event.step}: ${escape(event.text)}`
+    default:
+      return undefined
+  }
+}

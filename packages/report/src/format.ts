@@ -1,0 +1,32 @@
+/** Numbers as people read them, with their units. */
+
+/** Bytes in binary units: "1.50 GiB". */
+export const bytes = (n: number): string => {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"]
+  const power = n < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(n) / 10))
+  const value = n / 1024 ** power
+  return `${power === 0 ? Math.round(value) : value.toPrecision(value >= 1000 ? 4 : 3)} ${units[power]}`
+}
+
+/** Seconds as "8.2 s", "3 min 20 s" or "2 h 5 min". */
+export const duration = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return "–"
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+}
+
+/** Three decimals, or a power of ten where those would say nothing. */
+export const figure = (n: number): string => {
+  if (!Number.isFinite(n)) return "–"
+  const size = Math.abs(n)
+  return size !== 0 && (size < 0.001 || size >= 1e6) ? n.toExponential(2) : n.toFixed(3)
+}
+
+/** With its sign: "+0.120", "−0.120", "0.000". */
+export const change = (n: number): string => {
+  const text = figure(Math.abs(n))
+  return Number(text) === 0 || text === "–" ? text : `${n < 0 ? "−" : "+"}${text}`
+}

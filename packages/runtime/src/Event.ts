@@ -1,0 +1,75 @@
+/** What happens in a run, in order: shown as progress and kept in events.jsonl. Times are seconds, memory is bytes. */
+import type { Artefact } from "hmx"
+
+/** Live bytes of the model's device, and the most since the step began. */
+export interface Memory {
+  readonly live: number
+  readonly peak: number
+}
+
+export interface Started {
+  readonly _tag: "Started"
+  readonly name: string
+  readonly model: string
+  readonly engine: string
+  readonly steps: number
+  /** The last step that is done already: 0, or more where a run goes on. */
+  readonly after: number
+  readonly folder: string
+}
+export interface StepStarted {
+  readonly _tag: "StepStarted"
+  readonly step: number
+}
+/** A stage of a step begins; `total` groups will pass it (1 for a stage of the whole step). */
+export interface StageStarted {
+  readonly _tag: "StageStarted"
+  readonly step: number
+  readonly stage: string
+  readonly total: number
+}
+/** One group (or the whole step) has passed a stage. */
+export interface StageDone {
+  readonly _tag: "StageDone"
+  readonly step: number
+  readonly stage: string
+}
+export interface StepFinished {
+  readonly _tag: "StepFinished"
+  readonly step: number
+  readonly seconds: number
+  readonly metrics: { readonly [name: string]: number }
+  readonly memory: Memory
+}
+export interface Evaluated {
+  readonly _tag: "Evaluated"
+  readonly step: number
+  readonly seconds: number
+  readonly report: Artefact.Report
+}
+/** Something that a person should know: a skipped update, a split batch, a dropped group. */
+export interface Noted {
+  readonly _tag: "Noted"
+  readonly step: number
+  readonly text: string
+}
+export interface Saved {
+  readonly _tag: "Saved"
+  readonly step: number
+  readonly path: string
+}
+export interface Finished {
+  readonly _tag: "Finished"
+  readonly seconds: number
+}
+
+export type Event =
+  | Started
+  | StepStarted
+  | StageStarted
+  | StageDone
+  | StepFinished
+  | Evaluated
+  | Noted
+  | Saved
+  | Finished

@@ -1,0 +1,59 @@
+/** How a run ends when it does not end well. BadInput and StorageFailed of `hmx` come before the first step; these after it. */
+import * as Schema from "effect/Schema"
+import { Errors } from "hmx"
+import type { Answered } from "./Policies.ts"
+
+/** A stage failed, and nothing that the runtime or the author answers it with helped. `cause` is the error's own message. */
+export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
+  step: Schema.Int,
+  stage: Schema.String,
+  /** `_tag` of the error. */
+  error: Schema.String,
+  reason: Schema.String,
+  /** What the user can change; empty where there is nothing. */
+  advice: Schema.String,
+}) {
+  override get message() {
+    const place = this.stage === "" ? "" : `${this.stage} failed in step ${this.step}: `
+    return `${place}${this.reason}${this.advice === "" ? "" : `; ${this.advice}`}`
+  }
+}
+
+/** An experiment whose reservations are over its budget: refused before a weight is read. All in bytes. */
+export class OverBudget extends Schema.TaggedError<OverBudget>()("OverBudget", {
+  budget: Schema.Number,
+  weights: Schema.Number,
+  stages: Schema.Array(Schema.Struct({ stage: Schema.String, bytes: Schema.Number })),
+}) {
+  override get message() {
+    const worst = this.stages.reduce((a, b) => (b.bytes > a.bytes ? b : a), { stage: "the model", bytes: 0 })
+    return `memory: ${worst.stage} needs ${this.weights + worst.bytes} bytes, and the budget is ${this.budget}`
+  }
+}
+
+/** An experiment whose stages do not fit together, in the compiler's words. */
+export class Miswired extends Schema.TaggedError<Miswired>()("Miswired", {
+  /** In the order of the stages; `index` is a stage's place, from 0. */
+  problems: Schema.Array(Schema.Struct({ stage: Schema.String, index: Schema.Int, sentence: Schema.String })),
+}) {
+  override get message() {
+    return this.problems.map((p) => p.sentence).join("\n")
+  }
+}
+
+const advice: { readonly [tag: string]: string } = {
+  OutOfMemory: "a single group does not fit: lower groupSize or maxNewTokens, or take a smaller model",
+  NonFinite: "lower learningRate, or raise beta",
+  NoSignal: "raise temperature or groupSize, or take another reward",
+  StaleRollouts: "the policy changes while it samples: one process a run",
+}
+
+/**
+ * What a run fails with when no answer has helped: the error itself where its author said that it stops the run
+ * (`Stage.stop`), or where it is the user's input; else RunFailed.
+ */
+export const gaveUp = ({ action, error, stage }: Answered, step: number): Errors.Any => {
+  if (action === "stop" || error instanceof Errors.BadInput) return error
+  const reason = error instanceof Error && error.message !== "" ? error.message : error._tag
+  return new RunFailed({ step, stage, error: error._tag, reason, advice: advice[error._tag] ?? "" })
+}

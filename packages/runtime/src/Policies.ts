@@ -1,0 +1,92 @@
+/**
+ * What the runtime does about an error of a stage: what the stage's author said (`Stage.retry`, `timeout`, `recover`, `stop`), and
+ * else DESIGN §7's table for ordinary errors.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { type Artefact, Errors, Stage } from "hmx"
+
+/** What to do in place of going on. */
+export type Action = Stage.Recovery | "stop" | "fail"
+
+/** A stage did not do its work, and this is the answer to it. */
+export class Answered extends Data.TaggedError("Answered")<{
+  readonly stage: string
+  readonly action: Action
+  readonly error: Errors.Any
+}> {}
+
+/** DESIGN §7. Ask-again and back-off come before the action. */
+const ordinary: { readonly [Tag in Errors.Ordinary["_tag"]]: Action } = {
+  OutOfMemory: "halve the batch",
+  NonFinite: "skip the step",
+  NoSignal: "skip the step",
+  StaleRollouts: "sample again",
+  Unparseable: "drop the group",
+  RemoteUnavailable: "fail",
+  DeviceLost: "fail",
+  BadInput: "fail",
+  StorageFailed: "fail",
+}
+const isOrdinary = (tag: string): tag is keyof typeof ordinary => Object.hasOwn(ordinary, tag)
+
+/** Times that a judge is asked again before its group is dropped. */
+const askAgain = 2
+/** A server gets about a minute: 0.5 s, doubled up to 15 s, with jitter. */
+const backOff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 7 }),
+)
+
+const isTagged = (error: unknown): error is Errors.Any =>
+  typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
+/** The wiring refuses stages whose errors have no tag; a value from outside the types may still have none. */
+const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
+
+/** Runs a stage under its policies, in the order in which they were written, and then under the runtime's. */
+export const run = (
+  stage: Stage.Any,
+  input: { readonly [tag: string]: unknown },
+): Effect.Effect<Artefact.Any, Answered, unknown> => {
+  const answer = (action: Action, error: unknown): Answered =>
+    new Answered({ stage: stage.name, action, error: tagged(error) })
+  let effect: Effect.Effect<Artefact.Any, unknown, unknown> = Stage.run(stage, input)
+  for (const policy of stage.policies) {
+    switch (policy.policy) {
+      case "retry":
+        effect = Effect.retry(effect, { times: policy.times, while: (error) => !(error instanceof Answered) })
+        break
+      case "timeout":
+        effect = Effect.timeoutOrElse(effect, {
+          duration: policy.ms,
+          orElse: () => Effect.fail(new Errors.TimedOut({ stage: stage.name, ms: policy.ms })),
+        })
+        break
+      case "recover":
+        effect = Effect.mapError(effect, (error) => {
+          const action = policy.by[tagged(error)._tag]
+          return action === undefined || error instanceof Answered ? error : answer(action, error)
+        })
+        break
+      case "stop":
+        effect = Effect.mapError(effect, (error) =>
+          tagged(error)._tag === policy.on && !(error instanceof Answered) ? answer("stop", error) : error,
+        )
+        break
+    }
+  }
+  return effect.pipe(
+    Effect.retry({ times: askAgain, while: (error) => tagged(error)._tag === "Unparseable" }),
+    Effect.retry({ schedule: backOff, while: (error) => tagged(error)._tag === "RemoteUnavailable" }),
+    Effect.mapError((error) => {
+      if (error instanceof Answered) return error
+      const tag = tagged(error)._tag
+      return answer(isOrdinary(tag) ? ordinary[tag] : "fail", error)
+    }),
+  )
+}
+
+/** An answered error in a sentence. */
+export const said = ({ error, stage }: Answered): string =>
+  `${stage}: ${error instanceof Error && error.message !== "" ? error.message : error._tag}`

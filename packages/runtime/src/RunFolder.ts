@@ -1,0 +1,168 @@
+/**
+ * A run's folder (DESIGN §8), readable by eye: experiment.json, events.jsonl, metrics.jsonl, evaluations/step-N.json,
+ * checkpoints/step-N/, report.json. What is written whole is renamed into its place; the journals only grow.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Schema from "effect/Schema"
+import { Artefact, Errors } from "hmx"
+import { Cursor } from "./Cursor.ts"
+import * as Journal from "./Journal.ts"
+import { failing, writeFile, writeFolder } from "./Storage.ts"
+
+/** Version of the folder's layout. */
+export const format = 1
+
+/** What a run is, as experiment.json has it. */
+export const Record = Schema.Struct({
+  format: Schema.Literal(format),
+  name: Schema.String,
+  /** sha-256 of `experiment`, 16 hex digits. */
+  digest: Schema.String,
+  /** The experiment's canonical identity: names, versions and options. */
+  experiment: Schema.Unknown,
+  /** sha-256 of the text of its code by name and version: the same version with another text is refused. */
+  tripwires: Schema.Record(Schema.String, Schema.String),
+  seed: Schema.Int,
+  steps: Schema.Int,
+  /** Checkpoints to keep, the last ones; null: all. */
+  keep: Schema.NullOr(Schema.Int),
+  model: Schema.Struct({ name: Schema.String, digest: Schema.String }),
+  engine: Schema.Struct({
+    name: Schema.String,
+    version: Schema.String,
+    device: Schema.String,
+    dtype: Schema.String,
+  }),
+  versions: Schema.Record(Schema.String, Schema.String),
+  /** How the command line found the experiment, so that it finds it again; the runtime does not read it. */
+  source: Schema.Unknown,
+})
+export type Record = typeof Record.Type
+
+/** What an experiment measured, as report.json has it. */
+export const Result = Schema.Struct({
+  name: Schema.String,
+  digest: Schema.String,
+  seed: Schema.Int,
+  steps: Schema.Int,
+  /** Folder of the last adapter, from the run's folder, and its digest. */
+  adapter: Schema.Struct({ path: Schema.String, digest: Schema.String }),
+  /** One entry a time of evaluation, in order; `step` 0 is before the first update. */
+  evaluations: Schema.Array(Schema.Struct({ step: Schema.Int, reports: Schema.Array(Artefact.Report) })),
+})
+export type Result = typeof Result.Type
+
+const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+const Reports = Schema.Array(Artefact.Report)
+
+/** Reads a JSON file of a run; what does not have its shape is BadInput. */
+const readJson = Effect.fnUntraced(function* <A, I>(path: string, schema: Schema.Codec<A, I>) {
+  const fs = yield* FileSystem.FileSystem
+  const content = yield* failing("read", path)(fs.readFileString(path))
+  return yield* Effect.mapError(
+    Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(content),
+    (error) =>
+      new Errors.BadInput({
+        where: path,
+        found: error.message.slice(0, 300).replaceAll(/\s+/g, " "),
+        expected: `a file of a run as this version of hmx writes it (format ${format})`,
+      }),
+  )
+})
+
+export const writeRecord = (run: string, record: Record) => writeFile(`${run}/experiment.json`, text(record))
+export const readRecord = (run: string) => readJson(`${run}/experiment.json`, Record)
+export const writeResult = (run: string, result: Result) =>
+  writeFile(`${run}/report.json`, text(Schema.encodeSync(Result)(result)))
+export const readResult = (run: string) => readJson(`${run}/report.json`, Result)
+
+// --- evaluations ------------------------------------------------------------------------------------------------------
+
+export const writeEvaluation = Effect.fnUntraced(function* (
+  run: string,
+  step: number,
+  reports: ReadonlyArray<Artefact.Report>,
+) {
+  const fs = yield* FileSystem.FileSystem
+  const folder = `${run}/evaluations`
+  yield* failing("make", folder)(fs.makeDirectory(folder, { recursive: true }))
+  yield* writeFile(`${folder}/step-${step}.json`, text(Schema.encodeSync(Reports)(reports)))
+})
+
+/** All evaluations of a run by their step, in order. */
+export const readEvaluations = Effect.fnUntraced(function* (run: string) {
+  const steps = yield* numbered(`${run}/evaluations`, /^step-(\d+)\.json$/)
+  return yield* Effect.forEach(steps, (step) =>
+    Effect.map(readJson(`${run}/evaluations/step-${step}.json`, Reports), (reports) => ({ step, reports })),
+  )
+})
+
+// --- checkpoints ------------------------------------------------------------------------------------------------------
+
+export const checkpoint = (run: string, step: number): string => `${run}/checkpoints/step-${step}`
+
+/** Saves a checkpoint: what `fill` writes into its folder, and the cursor. Older ones beyond `keep` go. */
+export const save = Effect.fnUntraced(function* <E, R>(
+  run: string,
+  cursor: Cursor,
+  keep: number | null,
+  fill: (folder: string) => Effect.Effect<void, E, R>,
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = checkpoint(run, cursor.step)
+  yield* writeFolder(path, (folder) =>
+    Effect.andThen(fill(folder), failing("write", folder)(fs.writeFileString(`${folder}/cursor.json`, text(cursor)))),
+  )
+  if (keep === null) return path
+  const steps = yield* numbered(`${run}/checkpoints`, /^step-(\d+)$/)
+  yield* Effect.forEach(steps.slice(0, -keep), (step) => {
+    const old = checkpoint(run, step)
+    return failing("remove", old)(fs.remove(old, { recursive: true }))
+  })
+  return path
+})
+
+/** The cursor of the last checkpoint; undefined where there is none. */
+export const lastCursor = Effect.fnUntraced(function* (run: string) {
+  const step = (yield* numbered(`${run}/checkpoints`, /^step-(\d+)$/)).at(-1)
+  return step === undefined ? undefined : yield* readJson(`${checkpoint(run, step)}/cursor.json`, Cursor)
+})
+
+/** Takes back what was written after `step` was saved: metrics and evaluations of later steps, and half-written folders. */
+export const rewind = Effect.fnUntraced(function* (run: string, step: number) {
+  const fs = yield* FileSystem.FileSystem
+  const metrics = yield* Journal.lines(`${run}/metrics.jsonl`)
+  const kept = metrics.slice(0, step).map((line) => `${JSON.stringify(line)}\n`)
+  yield* writeFile(`${run}/metrics.jsonl`, kept.join(""))
+  const later = (yield* numbered(`${run}/evaluations`, /^step-(\d+)\.json$/)).filter((n) => n > step)
+  const torn = yield* Effect.forEach([".", "checkpoints", "evaluations"], (folder) =>
+    Effect.map(names(`${run}/${folder}`), (all) =>
+      all.filter((n) => /\.tmp-\d+$/.test(n)).map((n) => `${folder}/${n}`),
+    ),
+  )
+  yield* Effect.forEach([...later.map((n) => `evaluations/step-${n}.json`), ...torn.flat()], (name) =>
+    failing("remove", `${run}/${name}`)(fs.remove(`${run}/${name}`, { recursive: true })),
+  )
+})
+
+/** Names in a folder; none where there is no folder. */
+const names = Effect.fnUntraced(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* fs.readDirectory(folder).pipe(
+    Effect.catchIf(
+      (e) => e.reason._tag === "NotFound",
+      () => Effect.succeed<Array<string>>([]),
+    ),
+    failing("read", folder),
+  )
+})
+
+/** The numbers in the names of that form, in order. */
+const numbered = (folder: string, form: RegExp) =>
+  Effect.map(names(folder), (all) =>
+    all
+      .flatMap((name) => form.exec(name)?.[1] ?? [])
+      .map(Number)
+      .toSorted((a, b) => a - b),
+  )

@@ -1,0 +1,91 @@
+/**
+ * Writing to a disk that may be full, read-only or gone. A file is either whole or absent: written to a temporary name beside it,
+ * flushed, renamed, and the rename flushed with its folder.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+import { Errors } from "hmx"
+import { dirname } from "node:path"
+
+const reasons: { readonly [code: string]: string } = {
+  ENOSPC: "no space is left on the device",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOTDIR: "a part of the path is a file",
+  EEXIST: "a file or folder of that name is there already",
+  EISDIR: "it is a folder",
+  ENOENT: "there is no such file or folder",
+  EMFILE: "too many files are open",
+  EIO: "the disk reported an error",
+}
+
+/** Why the file system refused, in words. */
+export const reasonOf = (error: PlatformError): string => {
+  const { reason } = error
+  const cause: unknown = "cause" in reason ? reason.cause : undefined
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+  return reasons[code] ?? (code === "" ? reason.message : `${code}: ${reason.message}`)
+}
+
+/** Names the path and the deed in a failure of the file system. */
+export const failing =
+  (what: string, path: string) =>
+  <A, R>(effect: Effect.Effect<A, PlatformError, R>): Effect.Effect<A, Errors.StorageFailed, R> =>
+    Effect.mapError(effect, (error) => new Errors.StorageFailed({ path, what, reason: reasonOf(error) }))
+
+/** Flushes a file or a folder. */
+const flush = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.scoped(Effect.flatMap(fs.open(path, { flag: "r" }), (file) => file.sync))
+})
+
+/** Writes a whole file, or leaves what was there. */
+export const writeFile = (path: string, text: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const temporary = `${path}.tmp-${process.pid}`
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* fs.open(temporary, { flag: "w" })
+        yield* file.writeAll(new TextEncoder().encode(text))
+        yield* file.sync
+      }),
+    ).pipe(
+      Effect.andThen(fs.rename(temporary, path)),
+      Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true }))),
+    )
+    yield* flush(dirname(path))
+  }).pipe(failing("write", path))
+
+/**
+ * Makes a whole folder, or leaves what was there: `fill` writes into a temporary one, which then takes the name.
+ * A folder of the name gives way.
+ */
+export const writeFolder = <E, R>(path: string, fill: (folder: string) => Effect.Effect<void, E, R>) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const temporary = `${path}.tmp-${process.pid}`
+    const put = failing("write", path)
+    yield* Effect.gen(function* () {
+      yield* put(fs.remove(temporary, { force: true, recursive: true }))
+      yield* put(fs.makeDirectory(temporary, { recursive: true }))
+      yield* fill(temporary)
+      const names = yield* put(fs.readDirectory(temporary))
+      yield* put(Effect.forEach([...names.map((name) => `${temporary}/${name}`), temporary], flush, { discard: true }))
+      yield* put(fs.remove(path, { force: true, recursive: true }))
+      yield* put(fs.rename(temporary, path))
+    }).pipe(Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true, recursive: true }))))
+    yield* put(flush(dirname(path)))
+  })
+
+/** Appends lines to a journal that stays open; each call is one write. */
+export const appendTo = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* failing("open", path)(fs.open(path, { flag: "a" }))
+  const encoder = new TextEncoder()
+  return (lines: ReadonlyArray<unknown>): Effect.Effect<void, Errors.StorageFailed> =>
+    failing("write", path)(file.writeAll(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join(""))))
+})

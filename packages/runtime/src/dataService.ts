@@ -1,0 +1,20 @@
+/** The `Data` service over a disk. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import { Data } from "hmx"
+import * as Jsonl from "./Jsonl.ts"
+import type { Questions } from "./Questions.ts"
+
+/** Where a file lies that a pipeline names, and what messages call it. */
+export type Locate = (file: string | URL) => { readonly path: string; readonly name: string }
+
+export const dataService = Effect.fnUntraced(function* (questions: Questions, locate: Locate) {
+  const fs = yield* FileSystem.FileSystem
+  return Data.of({
+    jsonl: (file) => {
+      const { name, path } = locate(file)
+      return Effect.provideService(Jsonl.read(path, name), FileSystem.FileSystem, fs)
+    },
+    heldOut: Effect.succeed(questions.heldOut),
+  })
+})

@@ -1,0 +1,86 @@
+/**
+ * The work of one step, without its mishaps: groups flow through the group stages, all in work at once up to `inFlight`; the step
+ * stages wait for them.
+ */
+import * as Effect from "effect/Effect"
+import { type Artefact, Stage, Step } from "hmx"
+import type { Event } from "./Event.ts"
+import { type Answered, run, said } from "./Policies.ts"
+
+/** An experiment's stages as a step walks them. */
+export interface Pipeline {
+  readonly group: ReadonlyArray<Stage.Any>
+  /** Without those that measure: they run after the step is saved. */
+  readonly step: ReadonlyArray<Stage.Any>
+  readonly emit: (event: Event) => Effect.Effect<void>
+}
+
+/** Artefacts by tag: of a group, or of the step. */
+export type Row = { readonly [tag: string]: Artefact.Any }
+
+/** How much is in work at once, and what is done already: where it is made smaller, finished groups are not done again. */
+export interface Load {
+  readonly inFlight: number
+  /** Groups of a micro-batch; null: as the stage says. */
+  readonly microBatchGroups: number | null
+  /** Rows of finished groups by their place among the prompts; undefined where the group was dropped. */
+  readonly finished: Map<number, Row | undefined>
+}
+
+export const flow = Effect.fnUntraced(function* (
+  { emit, group: groupStages, step: stepStages }: Pipeline,
+  prompts: ReadonlyArray<Artefact.Prompt>,
+  { finished, inFlight, microBatchGroups }: Load,
+) {
+  const { step } = yield* Step
+
+  const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {
+    if (finished.has(place)) return
+    let row: Row = { prompt }
+    for (const stage of groupStages) {
+      row = { ...row, ...(yield* under(stage, row)) }
+      yield* emit({ _tag: "StageDone", step, stage: stage.name })
+    }
+    finished.set(place, row)
+  })
+  const orDropped = (prompt: Artefact.Prompt, place: number) =>
+    Effect.catchIf(
+      through(prompt, place),
+      (answered: Answered) => answered.action === "drop the group",
+      (answered) => {
+        finished.set(place, undefined)
+        return emit({ _tag: "Noted", step, text: `${said(answered)}; the group of ${prompt.id} is dropped` })
+      },
+    )
+  for (const { name } of groupStages) yield* emit({ _tag: "StageStarted", step, stage: name, total: prompts.length })
+  yield* Effect.forEach(prompts, orDropped, { concurrency: inFlight, discard: true })
+
+  const groups = inOrder(finished)
+  let closed: Row = {}
+  for (const stage of stepStages) {
+    yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
+    const rows = (tag: string) => closed[tag] ?? groups.flatMap(({ [tag]: made }) => (made === undefined ? [] : [made]))
+    const input = Object.fromEntries(stage.needs.map((tag) => [tag, rows(tag)]))
+    closed = { ...closed, ...(yield* under(split(stage, microBatchGroups), input)) }
+    yield* emit({ _tag: "StageDone", step, stage: stage.name })
+  }
+  return closed
+})
+
+/** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
+export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>
+  [...finished].toSorted(([a], [b]) => a - b).flatMap(([, row]) => (row === undefined ? [] : [row]))
+
+/** Runs a stage on what it needs of a row; its artefact by its tag. */
+const under = (stage: Stage.Any, from: { readonly [tag: string]: unknown }) =>
+  Effect.map(run(stage, Object.fromEntries(stage.needs.map((tag) => [tag, from[tag]]))), (made): Row => ({
+    [made._tag]: made,
+  }))
+
+/** The stage with smaller micro-batches, where it has any. */
+const split = (stage: Stage.Any, groups: number | null): Stage.Any =>
+  groups === null || !("microBatchGroups" in stage.options) ? stage : Stage.change(stage, { microBatchGroups: groups })
+
+/** Groups of a stage's micro-batch, where it has an opinion. */
+export const microBatchOf = ({ options }: Stage.Any): number | undefined =>
+  "microBatchGroups" in options && typeof options.microBatchGroups === "number" ? options.microBatchGroups : undefined

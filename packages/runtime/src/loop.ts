@@ -1,0 +1,101 @@
+/** The loop of a run: steps, each saved when it is done, and evaluations where they are due. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { Artefact, type Errors, Evaluate, type Experiment, LanguageModel, type Stage, Step } from "hmx"
+import type { Cursor } from "./Cursor.ts"
+import { draw } from "./Draw.ts"
+import type { Event } from "./Event.ts"
+import { gaveUp } from "./Failures.ts"
+import * as Policies from "./Policies.ts"
+import type { Questions } from "./Questions.ts"
+import * as RunFolder from "./RunFolder.ts"
+import { runStep } from "./runStep.ts"
+
+/** Name of the adapter in training. */
+export const adapter = "policy"
+
+export interface Run {
+  readonly experiment: Experiment.Any
+  readonly questions: Questions
+  readonly folder: string
+  readonly keep: number | null
+  readonly emit: (event: Event) => Effect.Effect<void>
+  /** Appends to metrics.jsonl. */
+  readonly record: (
+    lines: ReadonlyArray<{ readonly [name: string]: number }>,
+  ) => Effect.Effect<void, Errors.StorageFailed>
+  /** Writes the events so far to events.jsonl. */
+  readonly flush: Effect.Effect<void, Errors.StorageFailed>
+}
+
+/** From the step after the cursor to the last one; returns the last cursor. */
+export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor) {
+  const { emit, experiment, folder, questions } = run
+  const { prompts, seed, steps } = experiment.settings
+  const lm = yield* LanguageModel
+  const measuring = experiment.stages.filter(measures)
+  const pipeline = {
+    emit,
+    group: experiment.stages.filter((s) => s.grain === "group"),
+    step: experiment.stages.filter((s) => s.grain === "step" && !measures(s)),
+  }
+  yield* evaluate(run, measuring, from)
+  let cursor = from
+  while (cursor.step < steps) {
+    const step = cursor.step + 1
+    const start = yield* Clock.currentTimeMillis
+    yield* emit({ _tag: "StepStarted", step })
+    yield* lm.memory({ resetPeak: true })
+    const drawn = draw(questions.train, prompts.perStep, seed, step)
+    const made = yield* Effect.provideService(runStep(pipeline, cursor, drawn), Step, place(run, cursor, step))
+    cursor = made.cursor
+    yield* run.record([{ step, ...made.metrics }])
+    const path = yield* RunFolder.save(folder, cursor, run.keep, (to) =>
+      cursor.policy.adapter === "" ? Effect.void : lm.saveState(adapter, to, { optimizer: true }),
+    )
+    yield* emit({ _tag: "Saved", step, path })
+    const { live, peak } = yield* lm.memory()
+    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+    yield* emit({ _tag: "StepFinished", step, seconds, metrics: made.metrics, memory: { live, peak } })
+    yield* evaluate(run, measuring, cursor)
+    yield* run.flush
+  }
+  return cursor
+})
+
+/** Stages that measure the policy at times of their own, between steps. */
+const measures = (stage: Stage.Any): boolean => stage.settles !== undefined
+
+/** Only `Evaluate.stage` makes a stage that settles something, and it checks its options. */
+const isEvaluate = (stage: Stage.Any): stage is Evaluate => measures(stage)
+
+const place = ({ experiment }: Run, { policy }: Cursor, step: number): (typeof Step)["Service"] => {
+  const { seed, steps } = experiment.settings
+  return { seed, step, steps, policy, by: policy.adapter === "" ? "base" : { adapter }, adapter }
+}
+
+/** Measures the policy after the cursor's step where that is due and not yet done. */
+const evaluate = Effect.fnUntraced(function* (run: Run, stages: ReadonlyArray<Stage.Any>, cursor: Cursor) {
+  const { emit, experiment, folder } = run
+  const { step } = cursor
+  const due = stages.filter((s) => isEvaluate(s) && Evaluate.due(s.options, step, experiment.settings.steps))
+  const done = yield* RunFolder.readEvaluations(folder)
+  if (due.length === 0 || done.some((d) => d.step === step)) return
+  const policy = new Artefact.Policy({ ref: cursor.policy, updated: step > 0, metrics: {} })
+  const reports: Array<Artefact.Report> = []
+  for (const stage of due) {
+    const start = yield* Clock.currentTimeMillis
+    yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
+    const measured = Policies.run(stage, { policy })
+    const report = yield* measured.pipe(
+      Effect.provideService(Step, place(run, cursor, step)),
+      Effect.mapError((answered) => gaveUp(answered, step)),
+    )
+    if (!(report instanceof Artefact.Report)) continue
+    reports.push(report)
+    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+    yield* emit({ _tag: "Evaluated", step, seconds, report })
+  }
+  yield* RunFolder.writeEvaluation(folder, step, reports)
+  yield* run.flush
+})

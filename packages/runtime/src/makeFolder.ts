@@ -1,0 +1,44 @@
+/** Where a new run goes. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+import { Errors } from "hmx"
+import { dirname } from "node:path"
+import { failing } from "./Storage.ts"
+
+/** A folder of that path, or the first free one of `base-1`, `base-2` … */
+export type Place = { readonly path: string } | { readonly base: string }
+
+const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
+
+/** Makes the folder of a new run; one that is there must be empty. Returns its path. */
+export const makeFolder = Effect.fnUntraced(function* (place: Place) {
+  const fs = yield* FileSystem.FileSystem
+  if ("base" in place) {
+    yield* failing("make", dirname(place.base))(fs.makeDirectory(dirname(place.base), { recursive: true }))
+    for (let n = 1; ; n++) {
+      const path = `${place.base}-${n}`
+      const made = fs.makeDirectory(path).pipe(
+        Effect.as(true),
+        Effect.catchIf(is("AlreadyExists"), () => Effect.succeed(false)),
+      )
+      // Two processes that start at once get different numbers: only one of them makes the folder.
+      if (yield* failing("make", path)(made)) return path
+    }
+  }
+  const { path } = place
+  const found = fs.stat(path).pipe(
+    Effect.map((info) => (info.type === "Directory" ? "folder" : "file")),
+    Effect.catchIf(is("NotFound"), () => Effect.succeed("nothing")),
+  )
+  const kind = yield* failing("read", path)(found)
+  if (kind === "file") {
+    return yield* new Errors.BadInput({ where: path, found: "a file", expected: "a folder for the run, or nothing" })
+  }
+  if (kind === "folder" && (yield* failing("read", path)(fs.readDirectory(path))).length > 0) {
+    const expected = "an empty folder or nothing (`hmx resume` goes on with a run)"
+    return yield* new Errors.BadInput({ where: path, found: "a folder that is not empty", expected })
+  }
+  yield* failing("make", path)(fs.makeDirectory(path, { recursive: true }))
+  return path
+})

@@ -1,0 +1,263 @@
+/** Runs an experiment, from its first step or after its last checkpoint. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Stage, Step } from "hmx"
+import { check } from "./check.ts"
+import type { Cursor } from "./Cursor.ts"
+import { dataService, type Locate } from "./dataService.ts"
+import { difference } from "./digest.ts"
+import type { Event } from "./Event.ts"
+import { type Miswired, type OverBudget, RunFailed } from "./Failures.ts"
+import * as Lock from "./Lock.ts"
+import { adapter, loop } from "./loop.ts"
+import { makeFolder, type Place } from "./makeFolder.ts"
+import * as Memory from "./Memory.ts"
+import * as RunFolder from "./RunFolder.ts"
+import { appendTo } from "./Storage.ts"
+
+/** The model that an experiment trains: its shape is known before its weights are read, which the layer does. */
+export interface Loadable<E = never> {
+  readonly name: string
+  readonly shape: ModelShape
+  readonly layer: Layer.Layer<LanguageModel, E>
+}
+
+export interface Options<E = never> {
+  readonly model: Loadable<E>
+  /** Where a file lies that the pipeline names. */
+  readonly locate: Locate
+  readonly onEvent: (event: Event) => void
+}
+
+export interface NewOptions<E = never> extends Options<E> {
+  readonly place: Place
+  /** Checkpoints to keep, the last ones. Default: all. */
+  readonly keep?: number | undefined
+  /** How the caller finds the experiment again; kept in experiment.json as it is. */
+  readonly source: unknown
+  readonly versions: { readonly [name: string]: string }
+}
+
+/** A finished run. `folder` is its path. */
+export interface Outcome extends RunFolder.Result {
+  readonly folder: string
+  readonly seconds: number
+}
+
+/** What a run can fail with, beside the errors that its author lets stop it. */
+export type Failure = Errors.BadInput | Errors.StorageFailed | Miswired | OverBudget | RunFailed
+
+type Provided = LanguageModel | Data | Step
+type Running<X extends Experiment.Any, E> = Effect.Effect<
+  Outcome,
+  Failure | E | Experiment.Stops<X>,
+  FileSystem.FileSystem | Exclude<Experiment.Services<X>, Provided>
+>
+
+/**
+ * Runs an experiment in a new folder. All that can be wrong before work starts is found before a weight is read, and a run that
+ * ends before anything of it is saved leaves no folder behind.
+ */
+export const run = <X extends Experiment.Any, E>(experiment: X, options: NewOptions<E>): Running<X, E> =>
+  typed(
+    Effect.gen(function* () {
+      const checked = yield* check(experiment, options.model.shape, options.locate)
+      yield* Memory.fit(checked.memory)
+      const folder = yield* newFolder(options.place)
+      yield* Lock.hold(folder.path)
+      const lm = yield* load(options.model)
+      const { settings } = experiment
+      yield* RunFolder.writeRecord(folder.path, {
+        format: RunFolder.format,
+        name: experiment.name,
+        ...checked.identity,
+        seed: settings.seed,
+        steps: settings.steps,
+        keep: options.keep ?? null,
+        model: { name: lm.info.name, digest: lm.info.digest },
+        engine: lm.info.engine,
+        versions: options.versions,
+        source: options.source,
+      })
+      return yield* session(experiment, options, {
+        ...checked,
+        ...folder,
+        lm,
+        keep: options.keep ?? null,
+        from: undefined,
+      })
+    }),
+  )
+
+/**
+ * Goes on with the run in `folder` after its last checkpoint. The experiment must be the one that was started; what differs is
+ * named.
+ */
+export const resume = <X extends Experiment.Any, E>(
+  experiment: X,
+  folder: string,
+  options: Options<E>,
+): Running<X, E> =>
+  typed(
+    Effect.gen(function* () {
+      const record = yield* RunFolder.readRecord(folder)
+      const checked = yield* check(experiment, options.model.shape, options.locate)
+      yield* same(record, checked.identity, folder)
+      yield* Memory.fit(checked.memory)
+      yield* Lock.hold(folder)
+      const from = yield* RunFolder.lastCursor(folder)
+      const lm = yield* load(options.model)
+      if (lm.info.digest !== record.model.digest) {
+        const found = `a model of digest ${lm.info.digest}`
+        return yield* new Errors.BadInput({ where: options.model.name, found, expected: record.model.digest })
+      }
+      yield* RunFolder.rewind(folder, from?.step ?? 0)
+      return yield* session(experiment, options, {
+        ...checked,
+        path: folder,
+        lm,
+        keep: record.keep,
+        from,
+        begun: () => {},
+      })
+    }),
+  )
+
+/**
+ * The one place where the experiment's own types are put on a run: its stages are walked as values of unknown errors and services,
+ * and `X` says what those are.
+ */
+const typed = <X extends Experiment.Any, E>(effect: Effect.Effect<Outcome, unknown, unknown>): Running<X, E> =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+  Effect.scoped(effect as Effect.Effect<Outcome>)
+
+/** The model, for the length of the run. */
+const load = <E>({ layer }: Loadable<E>) => Effect.map(Layer.build(layer), Context.get(LanguageModel))
+
+/** A new folder that goes away with its scope unless `begun` has been called. */
+const newFolder = Effect.fnUntraced(function* (place: Place) {
+  const fs = yield* FileSystem.FileSystem
+  let kept = false
+  const path = yield* Effect.acquireRelease(makeFolder(place), (made) =>
+    kept ? Effect.void : Effect.ignore(fs.remove(made, { recursive: true })),
+  )
+  const begun = (): void => {
+    kept = true
+  }
+  return { path, begun }
+})
+
+interface Session {
+  readonly questions: Effect.Success<ReturnType<typeof check>>["questions"]
+  readonly identity: Effect.Success<ReturnType<typeof check>>["identity"]
+  readonly path: string
+  readonly lm: (typeof LanguageModel)["Service"]
+  readonly keep: number | null
+  readonly from: Cursor | undefined
+  readonly begun: () => void
+}
+
+/** The run itself, in a folder that is held and with a model that is loaded. */
+const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options: Options<unknown>, session: Session) {
+  const { from, identity, keep, lm, path, questions } = session
+  const { settings } = experiment
+  const start = yield* Clock.currentTimeMillis
+  const appendEvents = yield* appendTo(`${path}/events.jsonl`)
+  const appendMetrics = yield* appendTo(`${path}/metrics.jsonl`)
+  let waiting: Array<Event> = []
+  const flush = Effect.suspend(() => {
+    const events = waiting
+    waiting = []
+    return appendEvents(events)
+  })
+  const emit = (event: Event) =>
+    Effect.sync(() => {
+      if (event._tag === "Evaluated" || event._tag === "Saved") session.begun()
+      // Where groups are within a step is for the eye only.
+      if (event._tag !== "StageStarted" && event._tag !== "StageDone") waiting.push(event)
+      options.onEvent(event)
+    })
+  yield* emit({
+    _tag: "Started",
+    name: experiment.name,
+    model: lm.info.name,
+    engine: `${lm.info.engine.name} ${lm.info.engine.device}`,
+    steps: settings.steps,
+    after: from?.step ?? 0,
+    folder: path,
+  })
+  const data = yield* dataService(questions, options.locate)
+  const cursor = yield* Effect.gen(function* () {
+    const first = from ?? (yield* prepare(experiment, lm.info.digest))
+    if (from !== undefined) yield* restore(from, path)
+    return yield* loop({ experiment, questions, folder: path, keep, emit, record: appendMetrics, flush }, first)
+  }).pipe(
+    Effect.provideService(LanguageModel, lm),
+    Effect.provideService(Data, data),
+    Effect.mapError(failedInRun),
+    Effect.onExit(() => Effect.ignore(flush)),
+  )
+  const result = {
+    name: experiment.name,
+    digest: identity.digest,
+    seed: settings.seed,
+    steps: settings.steps,
+    adapter: { path: `checkpoints/step-${cursor.step}`, digest: cursor.policy.adapter },
+    evaluations: yield* RunFolder.readEvaluations(path),
+  }
+  yield* RunFolder.writeResult(path, result)
+  const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+  yield* emit({ _tag: "Finished", seconds })
+  yield* flush
+  return { ...result, folder: path, seconds } satisfies Outcome
+})
+
+/** What the stages do at the start of a fresh run; the cursor before its first step. */
+const prepare = Effect.fnUntraced(function* (experiment: Experiment.Any, base: string) {
+  const { prompts, seed, steps } = experiment.settings
+  let policy = { base, adapter: "", step: 0 }
+  for (const stage of experiment.stages) {
+    const prepared = Stage.prepare(stage)
+    if (prepared === undefined) continue
+    const place = Step.of({ seed, step: 0, steps, policy, by: "base", adapter })
+    policy = { ...policy, adapter: yield* Effect.provideService(prepared, Step, place) }
+  }
+  return { step: 0, policy, skipped: {}, inFlight: prompts.perStep, microBatchGroups: null, tokens: 0 }
+})
+
+/** Loads the adapter and its optimiser from the cursor's checkpoint. */
+const restore = Effect.fnUntraced(function* (cursor: Cursor, run: string) {
+  if (cursor.policy.adapter === "") return
+  const where = RunFolder.checkpoint(run, cursor.step)
+  const found = yield* (yield* LanguageModel).loadState(adapter, where, { optimizer: true })
+  const expected = `the adapter ${cursor.policy.adapter} that its cursor.json names`
+  if (found !== cursor.policy.adapter) {
+    yield* new Errors.BadInput({ where, found: `an adapter of digest ${found}`, expected })
+  }
+})
+
+/** A disk that fails, or a device that is lost, when work has been done is a failed run, and not the user's input. */
+const failedInRun = (error: unknown): unknown =>
+  error instanceof Errors.StorageFailed || error instanceof Errors.DeviceLost || error instanceof Errors.OutOfMemory
+    ? new RunFailed({ step: 0, stage: "", error: error._tag, reason: error.message, advice: "" })
+    : error
+
+/** Refuses another experiment than the one that the run began with. */
+const same = (
+  record: RunFolder.Record,
+  now: Session["identity"],
+  folder: string,
+): Effect.Effect<void, Errors.BadInput> => {
+  const where = `${folder}/experiment.json`
+  const expected = "the experiment that the run began with (start a new run for another one)"
+  const changed = difference(record.experiment, now.experiment)
+  if (changed !== undefined)
+    return Effect.fail(new Errors.BadInput({ where, found: `a change of ${changed}`, expected }))
+  const code = Object.entries(now.tripwires).find(([of, source]) => (record.tripwires[of] ?? source) !== source)
+  if (code === undefined) return Effect.void
+  const found = `other code under the same version: ${code[0]}`
+  return Effect.fail(new Errors.BadInput({ where, found, expected: "its old code, or a new version and a new run" }))
+}

@@ -1,0 +1,65 @@
+/** One step of a run: its work, and the answers of DESIGN §7 to what goes wrong in it. */
+import * as Effect from "effect/Effect"
+import { Artefact, LanguageModel, Step } from "hmx"
+import type { Cursor } from "./Cursor.ts"
+import { gaveUp } from "./Failures.ts"
+import { flow, inOrder, microBatchOf, type Pipeline, type Row } from "./flow.ts"
+import * as Metrics from "./Metrics.ts"
+import { said } from "./Policies.ts"
+
+/** Times that a step is sampled again because its rollouts came from another policy. */
+const samplesAgain = 2
+/** Steps in a row that may go without an update for one reason; the next one fails the run. */
+const skips: { readonly [tag: string]: number } = { NonFinite: 2, NoSignal: 9 }
+const skipsOfOthers = 2
+
+/** Runs the step after the cursor on these prompts: the next cursor, and the step's metrics. */
+export const runStep = Effect.fnUntraced(function* (
+  pipeline: Pipeline,
+  cursor: Cursor,
+  prompts: ReadonlyArray<Artefact.Prompt>,
+) {
+  const { adapter, step } = yield* Step
+  const lm = yield* LanguageModel
+  const note = (text: string) => pipeline.emit({ _tag: "Noted", step, text })
+  const finished = new Map<number, Row | undefined>()
+  let { inFlight, microBatchGroups } = cursor
+  for (let again = 0; ;) {
+    const made = yield* Effect.result(flow(pipeline, prompts, { inFlight, microBatchGroups, finished }))
+    const groups = inOrder(finished)
+    const tokens = cursor.tokens + Metrics.tokens(groups)
+    const metrics = { ...Metrics.ofGroups(groups), num_tokens: tokens }
+    const next = { ...cursor, step, inFlight, microBatchGroups, tokens }
+    if (made._tag === "Success") {
+      const policy = made.success["policy"]
+      const updated = policy instanceof Artefact.Policy ? policy : undefined
+      return {
+        cursor: { ...next, policy: updated?.ref ?? cursor.policy, skipped: {} },
+        metrics: { ...updated?.metrics, ...metrics },
+      }
+    }
+    const answered = made.failure
+    const { action, error, stage } = answered
+    const updating = pipeline.step.find((s) => s.name === stage)
+    const batch =
+      updating === undefined
+        ? Math.min(inFlight, prompts.length)
+        : (microBatchGroups ?? microBatchOf(updating) ?? prompts.length)
+    const skipped = (cursor.skipped[error._tag] ?? 0) + 1
+    if (action === "sample again" && again < samplesAgain) {
+      again++
+      finished.clear()
+      yield* note(`${said(answered)}; sampling again`)
+    } else if (action === "halve the batch" && batch > 1) {
+      const half = Math.floor(batch / 2)
+      if (updating === undefined) inFlight = half
+      else microBatchGroups = half
+      yield* note(`${said(answered)}; going on with ${half} groups at once`)
+    } else if (action === "skip the step" && skipped <= (skips[error._tag] ?? skipsOfOthers)) {
+      yield* lm.zeroGrad(adapter)
+      yield* note(`${said(answered)}; no update in this step (${skipped} in a row)`)
+      return { cursor: { ...next, skipped: { [error._tag]: skipped } }, metrics }
+    } else return yield* Effect.fail(gaveUp(answered, step))
+    yield* lm.zeroGrad(adapter)
+  }
+})

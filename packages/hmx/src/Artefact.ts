@@ -46,6 +46,8 @@ export class Rollouts extends Schema.TaggedClass<Rollouts>()("rollouts", {
   completions: Schema.Array(Completion),
   temperature: Schema.Number,
   policy: PolicyRef,
+  /** The limit under which they were sampled: what dr_grpo divides by. Default: the longest completion. */
+  maxNewTokens: Schema.optionalKey(Schema.Int),
 }) {}
 
 /** A verdict is a number or the reason why there is none; a failure never becomes a number. */

@@ -23,7 +23,7 @@ export const identity = (
       Object.entries(v)
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .flatMap(([key, x]) => {
-          if (x === undefined || (owner !== undefined && made.has(key))) return []
+          if (x === undefined || ("name" in v && made.has(key))) return []
           if (owner !== undefined && (key === "score" || key === "run")) {
             if (typeof x === "function") tripwires[`${owner}.${key}`] = String(x).replaceAll(/\s+/g, "")
             return []

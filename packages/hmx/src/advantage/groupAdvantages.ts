@@ -22,5 +22,9 @@ export const groupAdvantages = (
 ): GroupAdvantages => {
   const { mean, std } = statistics(rewards)
   const divisor = options.scale === "group" ? std + options.stdEpsilon : 1
-  return { values: rewards.map((r) => (r === null ? null : std === 0 ? 0 : (r - mean) / divisor)), mean, std }
+  return {
+    values: rewards.map((r) => (r === null ? null : std === 0 ? 0 : Math.fround(Math.fround(r) - mean) / divisor)),
+    mean,
+    std,
+  }
 }

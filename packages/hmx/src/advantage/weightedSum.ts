@@ -17,7 +17,7 @@ export const weightedSum = (
     for (const [i, reward] of row.entries()) {
       if (reward === null) continue
       const weight = weights[i] ?? 1
-      sum += weight * reward
+      sum = Math.fround(sum + Math.fround(Math.fround(weight) * Math.fround(reward)))
       there += weight
       n++
     }

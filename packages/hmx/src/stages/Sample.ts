@@ -4,6 +4,7 @@ import { whole, within } from "../checks.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable } from "../Errors.ts"
 import { face } from "../face.ts"
 import { LanguageModel, type SamplingParams } from "../LanguageModel.ts"
+import { cacheBytes, logitsBytes } from "../memory.ts"
 import type { AtLeastTwo } from "../Sentence.ts"
 import * as Stage from "../Stage.ts"
 import { Step } from "../Step.ts"
@@ -61,7 +62,7 @@ const run = ({ prompt }: { readonly prompt: Prompt }, options: SampleOptions) =>
     // The end token ends the answer and is no part of its text.
     const texts = yield* lm.decode(sampled.map((c) => (c.finish === "stop" ? c.tokens.slice(0, -1) : c.tokens)))
     const completions = sampled.map((c, i) => ({ ...c, text: texts[i] ?? "" }))
-    return new Rollouts({ promptTokens, completions, temperature, policy })
+    return new Rollouts({ promptTokens, completions, temperature, policy, maxNewTokens })
   })
 
 export const Sample = {
@@ -92,10 +93,11 @@ export const Sample = {
       remake: Sample.stage,
       reserve: (shape, _options, load) => {
         const rows = load.prompts.perStep * load.groupSize
+        // A group's prompt is held once for all its completions.
         const positions = load.prompts.perStep * load.promptTokens + rows * load.maxNewTokens
         return [
-          { part: "cache", bytes: positions * shape.layers * 2 * shape.kvHeads * shape.headDim * 4 },
-          { part: "logits", bytes: 2 * rows * shape.vocab * 4 },
+          { part: "cache", bytes: cacheBytes(shape, positions) },
+          { part: "logits", bytes: logitsBytes(shape, rows) },
         ]
       },
     })

@@ -4,6 +4,7 @@ import { oneOf } from "../checks.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable, Unparseable } from "../Errors.ts"
 import * as Judges from "../Judge.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
+import { cacheBytes, logitsBytes } from "../memory.ts"
 import type { RemoteJudge } from "../RemoteJudge.ts"
 import type { Completion, Reward } from "../Reward.ts"
 import * as Stage from "../Stage.ts"
@@ -78,8 +79,12 @@ export const SelfJudge = {
       remake: SelfJudge.stage,
       reserve: (shape, _options, load) => {
         if (judge === "remote") return []
-        const positions = load.prompts.perStep * load.groupSize * (load.promptTokens + load.maxNewTokens)
-        return [{ part: "cache", bytes: positions * shape.layers * 2 * shape.kvHeads * shape.headDim * 4 }]
+        // Question and answer are held once for all criteria; the words of the rubric round them are few.
+        const rows = load.prompts.perStep * load.groupSize
+        return [
+          { part: "cache", bytes: cacheBytes(shape, rows * (load.promptTokens + load.maxNewTokens)) },
+          { part: "logits", bytes: logitsBytes(shape, rows) },
+        ]
       },
     })
   },

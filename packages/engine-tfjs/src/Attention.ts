@@ -19,6 +19,21 @@ export interface Scores {
   readonly softcap: number | undefined
 }
 
+/** The output, the probabilities [B·K, G·Tq, Tk] and, with a softcap, the tanh that the gradient needs. */
+export type Attended = {
+  readonly y: Handle
+  readonly p: Handle | undefined
+  readonly cap: Handle | undefined
+}
+
+/** What the gradient is computed from. */
+export interface Kept extends Attended {
+  readonly q: Handle
+  readonly k: Handle
+  readonly v: Handle
+  readonly p: Handle
+}
+
 /** q [B, Tq, H, D] → [B·K, G·Tq, D]. */
 function stack(ops: Composed, x: Handle, s: Shape): Handle {
   return ops.reshape(ops.transpose(x, [0, 2, 1, 3]), [s.B * s.K, (s.H / s.K) * s.Tq, s.D])
@@ -34,7 +49,6 @@ function fromHeads(ops: Composed, x: Handle, s: Shape): Handle {
   return ops.transpose(ops.reshape(x, [s.B, s.K, s.Tk, s.D]), [0, 2, 1, 3])
 }
 
-/** The output, the probabilities [B·K, G·Tq, Tk] and, with a softcap, the tanh that the gradient needs. */
 export function attention(
   ops: Composed,
   q: Handle,
@@ -43,7 +57,7 @@ export function attention(
   bias: Handle,
   s: Shape,
   { scale, softcap }: Scores,
-): { readonly y: Handle; readonly p: Handle; readonly cap: Handle | undefined } {
+): Attended {
   let scores = ops.scale(ops.matMul(stack(ops, q, s), ops.swap(perHead(ops, k, s))), scale)
   let cap: Handle | undefined
   if (softcap !== undefined) {
@@ -58,11 +72,7 @@ export function attention(
 
 export function attentionGrad(
   ops: Composed,
-  q: Handle,
-  k: Handle,
-  v: Handle,
-  p: Handle,
-  cap: Handle | undefined,
+  { q, k, v, p, cap }: Kept,
   dy: Handle,
   s: Shape,
   { scale }: Scores,

@@ -2,9 +2,16 @@
  * The arithmetic of the operations and of their gradients, composed of plain tfjs kernels: what runs on every backend, and
  * what the fused loops of the wasm backend are compared with. Nothing here checks arguments or records on a tape.
  */
+import type { AdamWOptions } from "@hmx/lm"
+import type { Attended, Kept, Scores, Shape } from "./Attention.ts"
+import { attention, attentionGrad } from "./Attention.ts"
 import type { Device } from "./Device.ts"
 import type { Handle } from "./Ledger.ts"
 import { sizeOf } from "./Ledger.ts"
+import type { Lora } from "./Linear.ts"
+import { linear, linearGrad } from "./Linear.ts"
+import type { LogitOptions } from "./LogProbs.ts"
+import { logProbs, logProbsGrad } from "./LogProbs.ts"
 
 export class Composed {
   readonly device: Device
@@ -202,5 +209,41 @@ export class Composed {
         return this.add(half, this.scale(this.mul(g, this.mul(dt, du)), 0.5))
       },
     }
+  }
+
+  linear(x: Handle, w: Handle, bias: Handle | undefined, lora: Lora | undefined) {
+    return linear(this, x, w, bias, lora)
+  }
+  linearGrad(
+    x: Handle,
+    w: Handle,
+    lora: (Lora & { readonly low: Handle }) | undefined,
+    dy: Handle,
+    wanted: { readonly x: boolean; readonly w: boolean },
+  ) {
+    return linearGrad(this, x, w, lora, dy, wanted)
+  }
+  /** `p` and `cap` are there if `keep` asks for what the gradient needs. */
+  attention(q: Handle, k: Handle, v: Handle, bias: Handle, shape: Shape, scores: Scores, _keep: boolean): Attended {
+    return attention(this, q, k, v, bias, shape, scores)
+  }
+  attentionGrad(kept: Kept, dy: Handle, shape: Shape, scores: Scores) {
+    return attentionGrad(this, kept, dy, shape, scores)
+  }
+  logProbs(h: Handle, wT: Handle, targets: Handle, options: LogitOptions) {
+    return logProbs(this, h, wT, targets, options)
+  }
+  logProbsGrad(h: Handle, w: Handle, targets: Handle, dy: Handle, wantW: boolean, options: LogitOptions) {
+    return logProbsGrad(this, h, w, targets, dy, wantW, options)
+  }
+
+  /** torch.optim.AdamW. */
+  adamW(p: Handle, g: Handle, m: Handle, v: Handle, options: AdamWOptions) {
+    const { learningRate, beta1, beta2, epsilon, weightDecay, step } = options
+    const m1 = this.add(this.scale(m, beta1), this.scale(g, 1 - beta1))
+    const v1 = this.add(this.scale(v, beta2), this.scale(this.square(g), 1 - beta2))
+    const root = this.plus(this.scale(this.sqrt(v1), 1 / Math.sqrt(1 - beta2 ** step)), epsilon)
+    const change = this.scale(this.div(m1, root), learningRate / (1 - beta1 ** step))
+    return { param: this.sub(this.scale(p, 1 - learningRate * weightDecay), change), m: m1, v: v1 }
   }
 }

@@ -5,7 +5,7 @@
 import type { Composed } from "./Composed.ts"
 import type { Handle } from "./Ledger.ts"
 
-interface Lora {
+export interface Lora {
   readonly a: Handle
   readonly b: Handle
   readonly scale: number
@@ -34,14 +34,19 @@ export function linearGrad(
   dy: Handle,
   wanted: { readonly x: boolean; readonly w: boolean },
 ): { readonly x: Handle | undefined; readonly w: Handle | undefined; readonly a?: Handle; readonly b?: Handle } {
-  const dw = wanted.w ? ops.swap(ops.matMul(ops.swap(x), dy)) : undefined
   const dx = wanted.x ? ops.matMul(dy, w) : undefined
+  // dw = dyᵀ·x = (xᵀ·dy)ᵀ: the narrower of the two is transposed.
+  const dw = !wanted.w
+    ? undefined
+    : x.size < dy.size
+      ? ops.swap(ops.matMul(ops.swap(x), dy))
+      : ops.matMul(ops.swap(dy), x)
   if (lora === undefined) return { x: dx, w: dw }
   const dLow = ops.scale(ops.matMul(dy, lora.b), lora.scale)
   return {
     x: dx === undefined ? undefined : ops.add(dx, ops.matMul(dLow, lora.a)),
     w: dw,
-    a: ops.swap(ops.matMul(ops.swap(x), dLow)),
+    a: ops.matMul(ops.swap(dLow), x),
     b: ops.swap(ops.matMul(ops.swap(lora.low), dy)),
   }
 }

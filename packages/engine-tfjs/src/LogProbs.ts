@@ -53,14 +53,14 @@ export function logProbsGrad(
   ops: Composed,
   h: Handle,
   w: Handle,
-  wT: Handle,
   targets: Handle,
   dy: Handle,
   wantW: boolean,
   options: LogitOptions,
 ): { readonly h: Handle; readonly w: Handle | undefined } {
   const [N = 0] = h.shape
-  const V = wT.shape[1] ?? 0
+  const [V = 0] = w.shape
+  const wT = w.transposed ?? ops.swap(w)
   const dhs: Array<Handle> = []
   let dwT: Handle | undefined
   for (let start = 0; start < N; start += options.chunk) {

@@ -15,15 +15,13 @@ import type {
   Tensors,
   Vjp,
 } from "@hmx/lm"
-import { attention, attentionGrad } from "./Attention.ts"
 import { broadcast, misuse, own, positive, shaped, show, sized } from "./check.ts"
 import { Composed } from "./Composed.ts"
 import type { Loaded } from "./Device.ts"
 import { Device } from "./Device.ts"
+import { Fused } from "./Fused.ts"
 import type { Handle } from "./Ledger.ts"
 import { Ledger, sizeOf } from "./Ledger.ts"
-import { linear, linearGrad } from "./Linear.ts"
-import { logProbs, logProbsGrad } from "./LogProbs.ts"
 import type { Pull } from "./Tape.ts"
 import { Tape } from "./Tape.ts"
 import { widen } from "./widen.ts"
@@ -44,7 +42,7 @@ export class TfjsEngine implements Engine {
     this.#loaded = loaded
     this.#ledger = new Ledger((dataId) => loaded.backend.disposeData(dataId))
     this.#device = new Device(loaded, this.#ledger)
-    this.#ops = new Composed(this.#device)
+    this.#ops = loaded.heap === undefined ? new Composed(this.#device) : new Fused(this.#device, loaded.heap)
     this.info = {
       name: `tfjs-${loaded.name}`,
       version: loaded.version,
@@ -255,7 +253,7 @@ export class TfjsEngine implements Engine {
       lora = { a, b, scale: options.lora.scale }
     }
     const ops = this.#ops
-    const { y, low } = this.#ledger.scope(() => linear(ops, rows, weight, bias, lora))
+    const { y, low } = this.#ledger.scope(() => ops.linear(rows, weight, bias, lora))
     const inputs = [
       rows,
       weight,
@@ -266,7 +264,7 @@ export class TfjsEngine implements Engine {
     const result = this.#one(at, inputs, y, saved, ([dy], [xs, ws, a, b, lows], wanted) => {
       if (dy === undefined || xs === undefined || ws === undefined) return []
       const adapter = a && b && lows && lora ? { a, b, low: lows, scale: lora.scale } : undefined
-      const g = linearGrad(ops, xs, ws, adapter, dy, { x: wanted[0] === true, w: wanted[1] === true })
+      const g = ops.linearGrad(xs, ws, adapter, dy, { x: wanted[0] === true, w: wanted[1] === true })
       const dBias = bias === undefined ? [] : [ops.sumOver(dy, [0], false)]
       return [g.x, g.w, ...dBias, g.a, g.b]
     })
@@ -329,11 +327,14 @@ export class TfjsEngine implements Engine {
         ops.filled(vs.shape, 0),
       ])
     }
-    const { y, p, cap } = this.#ledger.scope(() => attention(ops, qs, ks, vs, bias, shape, scores))
-    const saved = [qs, ks, vs, p, ...(cap === undefined ? [] : [cap])]
-    const result = this.#one(at, [qs, ks, vs], y, saved, ([dy], [q1, k1, v1, p1, cap1]) => {
-      if (!dy || !q1 || !k1 || !v1 || !p1) return []
-      const g = attentionGrad(ops, q1, k1, v1, p1, cap1, dy, shape, scores)
+    const { y, p, cap } = this.#ledger.scope(() =>
+      ops.attention(qs, ks, vs, bias, shape, scores, this.#tape !== undefined),
+    )
+    if (p === undefined) return y
+    const saved = [qs, ks, vs, y, p, ...(cap === undefined ? [] : [cap])]
+    const result = this.#one(at, [qs, ks, vs], y, saved, ([dy], [q1, k1, v1, y1, p1, cap1]) => {
+      if (!dy || !q1 || !k1 || !v1 || !y1 || !p1) return []
+      const g = ops.attentionGrad({ q: q1, k: k1, v: v1, y: y1, p: p1, cap: cap1 }, dy, shape, scores)
       return [g.q, g.k, g.v]
     })
     this.#ledger.free(p)
@@ -377,10 +378,10 @@ export class TfjsEngine implements Engine {
     if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
     const ops = this.#ops
     const how = { temperature, softcap, chunk }
-    const out = this.#ledger.scope(() => logProbs(ops, rows, weight.transposed ?? ops.swap(weight), ids, how))
+    const out = this.#ledger.scope(() => ops.logProbs(rows, weight.transposed ?? ops.swap(weight), ids, how))
     this.#tape?.record(at, [rows, weight], [out.logprobs], [rows, weight, ids], ([dy], [hs, ws, at1], wanted) => {
       if (!dy || !hs || !ws || !at1) return []
-      const g = logProbsGrad(ops, hs, ws, ws.transposed ?? ops.swap(ws), at1, dy, wanted[1] === true, how)
+      const g = ops.logProbsGrad(hs, ws, at1, dy, wanted[1] === true, how)
       return [g.h, g.w]
     })
     return out
@@ -437,15 +438,11 @@ export class TfjsEngine implements Engine {
     shaped(g, p.shape, at, "grad")
     shaped(m, p.shape, at, "state.m")
     shaped(v, p.shape, at, "state.v")
-    const { learningRate, beta1, beta2, epsilon, weightDecay, step } = options
+    const { step } = options
     if (!Number.isInteger(step) || step < 1) misuse(at, `step is ${step}; the first is 1`)
-    const ops = this.#ops
     return this.#ledger.scope(() => {
-      const m1 = ops.add(ops.scale(m, beta1), ops.scale(g, 1 - beta1))
-      const v1 = ops.add(ops.scale(v, beta2), ops.scale(ops.square(g), 1 - beta2))
-      const root = ops.plus(ops.scale(ops.sqrt(v1), 1 / Math.sqrt(1 - beta2 ** step)), epsilon)
-      const change = ops.scale(ops.div(m1, root), learningRate / (1 - beta1 ** step))
-      return { param: ops.sub(ops.scale(p, 1 - learningRate * weightDecay), change), state: { m: m1, v: v1 } }
+      const next = this.#ops.adamW(p, g, m, v, options)
+      return { param: next.param, state: { m: next.m, v: next.v } }
     })
   }
 

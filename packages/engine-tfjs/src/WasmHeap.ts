@@ -46,22 +46,25 @@ export class WasmHeap {
     return new Int32Array(this.#module.HEAPU8.buffer, this.#backend.getMemoryOffset(dataId), size)
   }
 
-  /** out[m, n] = a[m, k] · b[k, n]. A `b` that is a whole tensor is packed once for all its products. */
-  product(a: Span, b: Span, out: Span, m: number, k: number, n: number): void {
-    const [aId, bId, outId] = [this.#id(a), this.#id(b), this.#id(out)]
+  /**
+   * out[m, n] = a[m, k] · b[k, n]. XNNPACK packs `b`; with `reuse` the packed form stays for the next product, until the tensor
+   * is freed: only for a whole tensor that nobody writes to again.
+   */
+  product(a: Span, b: Span, out: Span, m: number, k: number, n: number, reuse = false): void {
+    const [aId, bId, outId] = [this.#id(a), reuse ? this.#whole(b) : this.#register(b), this.#id(out)]
     this.#shape(0, 1, m, k)
     this.#shape(1, 1, k, n)
     this.#module._BatchMatMul(aId, this.#shapes, 3, bId, this.#shapes + 12, 3, 0, 0, outId)
-    this.#forget(a, aId)
-    this.#forget(b, bId)
-    this.#forget(out, outId)
+    this.#forget(aId)
+    this.#forget(bId)
+    this.#forget(outId)
   }
 
   /** Softmax of each row, in place. */
   softmax(x: Span, rows: number, columns: number): void {
     const id = this.#id(x)
     this.#module._Softmax(id, id, columns, rows)
-    this.#forget(x, id)
+    this.#forget(id)
   }
 
   /** a += b, elementwise. */
@@ -69,21 +72,27 @@ export class WasmHeap {
     const [aId, bId] = [this.#id(a), this.#id(b)]
     this.#shape(0, 1, 1, a.size)
     this.#module._Add(aId, this.#shapes, 3, bId, this.#shapes, 3, float32, aId)
-    this.#forget(a, aId)
-    this.#forget(b, bId)
+    this.#forget(aId)
+    this.#forget(bId)
   }
 
   #shape(which: 0 | 1, x: number, y: number, z: number): void {
     new Int32Array(this.#module.HEAPU8.buffer, this.#shapes + 12 * which, 3).set([x, y, z])
   }
   #id(span: Span): number {
-    const data = this.#backend.dataIdMap.get(span.dataId)
-    if (span.start === 0) return data.id
+    return span.start === 0 ? this.#whole(span) : this.#register(span)
+  }
+  #whole(span: Span): number {
+    return this.#backend.dataIdMap.get(span.dataId).id
+  }
+  #register(span: Span): number {
     this.#nextId = this.#nextId === 2 ** 31 - 1 ? firstSpanId : this.#nextId + 1
-    this.#module.tfjs.registerTensor(this.#nextId, span.size, data.memoryOffset + 4 * span.start)
+    const address = this.#backend.getMemoryOffset(span.dataId) + 4 * span.start
+    this.#module.tfjs.registerTensor(this.#nextId, span.size, address)
     return this.#nextId
   }
-  #forget(span: Span, id: number): void {
-    if (span.start !== 0) this.#module.tfjs.disposeData(id)
+  /** Ends what `#register` began, and with it whatever XNNPACK packed. */
+  #forget(id: number): void {
+    if (id >= firstSpanId) this.#module.tfjs.disposeData(id)
   }
 }

@@ -27,6 +27,15 @@ export const measured = (name: string, what: string, delta: number, bound: numbe
   bound,
 })
 
+/** A check that could not be made, which counts as one that is off. */
+export const failed = (name: string, why: string): Measured => ({
+  status: "off",
+  case: name,
+  what: why,
+  delta: Number.POSITIVE_INFINITY,
+  bound: 0,
+})
+
 export const skipped = (name: string, why: string): Skipped => ({ status: "skipped", case: name, why })
 
 const figure = (x: number) => (Number.isInteger(x) ? String(x) : x.toExponential(1))

@@ -38,7 +38,7 @@ export const tensor = (tensors: ReadonlyMap<string, HostArray>, name: string): H
 }
 
 /** A number as the generators write it: infinities and NaN stand as strings. */
-const Figure = Schema.Union([Schema.Number, Schema.String])
+export const Figure = Schema.Union([Schema.Number, Schema.String])
 export const figures = Schema.Record(Schema.String, Figure)
 export const figureOf = (x: number | string): number =>
   typeof x === "number" ? x : Number(x.replace(/^(-?)inf$/, "$1Infinity"))

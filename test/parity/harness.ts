@@ -1,0 +1,37 @@
+import type { Engine } from "@hmx/lm"
+import { advantages } from "./advantages.ts"
+import { checkpoints } from "./checkpoints.ts"
+import { e2e } from "./e2e.ts"
+import { failed, type Line } from "./Line.ts"
+import { lora } from "./lora.ts"
+import { losses } from "./losses.ts"
+import { Models } from "./models.ts"
+import { sampling } from "./sampling.ts"
+import { tokenizers } from "./tokenizers.ts"
+
+/** Every check by the name of its area, in the order in which they run. */
+const areas: { readonly [area: string]: (root: string, models: Models) => Iterable<Line> } = {
+  tokenizers,
+  sampling,
+  advantages,
+  losses,
+  checkpoints,
+  lora,
+  e2e,
+}
+
+/** Runs every check that the folder has data for. A check that throws is a line of its own, and the others go on. */
+export function* harness(root: string, engine: Engine): Generator<Line> {
+  const models = new Models(root, engine)
+  try {
+    for (const [area, check] of Object.entries(areas)) {
+      try {
+        yield* check(root, models)
+      } catch (error) {
+        yield failed(area, error instanceof Error ? error.message : String(error))
+      }
+    }
+  } finally {
+    models.free()
+  }
+}

@@ -105,9 +105,7 @@ describe("planted", () => {
     expect(errors.map((line) => line.replace(/: error TS\d+:.*/, ""))).toEqual(
       [5, 10, 11, 12].map((line) => `docs/planted.md:${line}`),
     )
-    expect(
-      readdirSync(join(root, ".hmx")).filter((name) => name.startsWith("examples-") && name.includes("planted")),
-    ).toEqual([])
+    expect(temporary()).toEqual(before)
   })
 
   it("doc comments are read in both of their forms", async () => {

@@ -9,20 +9,24 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { Errors } from "hmx"
 
-/** What is used of node:fs. */
-export type FileSystem = Pick<
-  typeof fs,
-  | "openSync"
-  | "readSync"
-  | "writeSync"
-  | "fsyncSync"
-  | "closeSync"
-  | "renameSync"
-  | "rmSync"
-  | "mkdirSync"
-  | "statSync"
-  | "existsSync"
->
+/** What is used of node:fs, as it is used. */
+export interface FileSystem {
+  openSync(path: string, flags: string): number
+  /** Returns the bytes that were there. */
+  readSync(fd: number, target: Uint8Array, offset: number, length: number, position: number): number
+  /** Returns the bytes that were written. */
+  writeSync(fd: number, source: Uint8Array, offset: number, length: number): number
+  fsyncSync(fd: number): void
+  closeSync(fd: number): void
+  renameSync(from: string, to: string): void
+  rmSync(path: string, options: { readonly force: boolean }): void
+  mkdirSync(path: string, options: { readonly recursive: true }): unknown
+  statSync(
+    path: string,
+    options: { readonly throwIfNoEntry: false },
+  ): { readonly size: number; isFile(): boolean } | undefined
+  existsSync(path: string): boolean
+}
 
 /** The file system in use. Default: node:fs. */
 export const Files = Context.Reference<FileSystem>("@hmx/lm/Files", { defaultValue: () => fs })

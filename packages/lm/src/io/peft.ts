@@ -84,7 +84,7 @@ const targetsOf = (
       return Effect.succeed(loraTargets(model.spec, config))
     } catch (error) {
       if (error instanceof Errors.BadInput)
-        return Effect.fail(bad(`${where}, ${error.where}`, error.found, error.expected))
+        return Effect.fail(bad(`${where}, ${error.where}`, quote(error.found), error.expected))
       throw error
     }
   })

@@ -41,7 +41,7 @@ export const updates: Task.Task<"held-out"> = {
 
 export const questions = Array.from({ length: 8 }, (_, i) => `What is ${i} + ${i}?`)
 
-/** Three steps of two groups of three. */
+/** Three steps of two groups of three; measured before and after. */
 export const experiment = (
   settings: { readonly steps?: number; readonly seed?: number; readonly memory?: "64 MiB" } = {},
 ) =>

@@ -57,8 +57,10 @@ describe("planted", () => {
     ["packages/lm/test/a.test.ts", `import "@hmx/cli"`, "no arrow goes from lm to cli"],
     ["packages/lm/src/A.ts", `import { x } from "../../hmx/src/Errors.ts"`, "a relative import stays in its package"],
     ["packages/lm/src/A.ts", `new Worker(new URL("../../nano/w.ts", import.meta.url))`, "a relative import stays in"],
-    ["packages/lm/src/A.ts", `import { x } from "../test/a.ts"`, "src imports nothing that stands beside it"],
+    ["packages/lm/src/A.ts", `import { x } from "../test/a.ts"`, "src imports no program that stands beside it"],
     ["packages/lm/src/A.ts", `import { x } from "hmx/src/Errors.ts"`, "by its name alone"],
+    ["packages/lm/src/A.ts", `import { x } from "../../../rubrics/a.ts"`, "a relative import stays in its package"],
+    ["packages/lm/test/a.test.ts", `import { x } from "../../hmx/src/A.ts"`, "a package is imported by its name"],
     ["test/a.test.ts", `import { x } from "../packages/hmx/src/Errors.ts"`, "a package is imported by its name"],
     ["packages/lm/src/A.ts", `import tf from "@tensorflow/tfjs-core/dist/x.js"`, "@tensorflow/tfjs-core is not in its"],
     ["packages/engine-tfjs/src/A.ts", `import tf from "@tensorflow/tfjs-node-gpu"`, "is not in its package.json"],
@@ -69,7 +71,7 @@ describe("planted", () => {
     ["packages/hmx/src/A.ts", `import fs from "fs"`, "fs is not in its package.json"],
     ["packages/hmx/src/A.ts", `import "left-pad"`, "hmx imports effect alone"],
     ["packages/hmx/src/A.ts", "await import(`node:fs`)", "hmx is pure"],
-    ["packages/hmx/src/A.ts", `await import("node:" + "fs")`, "may compute what it imports"],
+    ["packages/hmx/src/A.ts", `await import("node:" + "fs")`, "no reason to compute what it imports"],
     ["packages/lm/src/A.ts", `import "https://example.com/a.js"`, "an import is relative"],
     ["packages/new/src/A.ts", ``, "not in the table of rooms"],
     ["packages/lm/src/A.ts", "\n".repeat(401), "401 lines"],
@@ -89,7 +91,8 @@ describe("planted", () => {
     ],
     ["packages/nano/pretrain/a.ts", `import "@hmx/lm"\nimport "hmx"\nimport "@hmx/engine-tfjs"`],
     ["test/a.test.ts", `import "@hmx/cli"\nimport "./b.ts"\nimport "../rubrics/human-like.ts"`],
-    ["packages/engine-tfjs/src/A.ts", `await import("@tensorflow/tfjs-node-gpu")`],
+    ["packages/lm/test/a.test.ts", `import "../../../rubrics/human-like.ts"\nnew URL("../../../", import.meta.url)`],
+    ["packages/lm/src/A.ts", `import data from "../data/a.json" with { type: "json" }`],
     ["packages/lm/src/A.ts", "\n".repeat(400)],
     ["packages/lm/src/A.ts", `new URL("https://example.com", import.meta.url)`],
   ])("%s may: %s", (path, text) => {
@@ -111,6 +114,8 @@ describe("the scanner", () => {
       `const m = 1 / 2; import("10", { with: {} }) // / "`,
       `if (/["'/\\/]/.test(n)) import /* here */ ("11")`,
       `declare module "12" {}`,
+      `o[p]! / q; r++ / s; const t = await import("13") // ' / `,
+      `if (!/[/]'/.test(u) && !/"/.test(v)) w = typeof /'/; export { x } from "14"`,
     ].join("\n")
     expect(scanImports(source).map(({ specifier, line }) => `${line} ${specifier}`)).toEqual([
       "2 1",
@@ -124,6 +129,8 @@ describe("the scanner", () => {
       "8 9",
       "9 10",
       "10 11",
+      "12 13",
+      "13 14",
     ])
   })
 

@@ -12,10 +12,8 @@ interface Room {
   readonly scriptsMayImport?: ReadonlyArray<string>
   /** Modules of Node that src may import; all of them where it is absent. */
   readonly node?: ReadonlyArray<string>
-  /** src loads modules whose names are computed: the user's pipelines, an engine named in a message. */
+  /** src loads modules whose names are computed: the user's pipelines, an engine named in a message, a kernel's binary. */
   readonly loads?: true
-  /** Modules that src loads where a user has installed them, by `import(…)` alone: no install brings them. */
-  readonly optional?: ReadonlyArray<string>
 }
 
 const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "nano", "evals", "testing", "report", "cli"]
@@ -25,7 +23,7 @@ export const rooms: { readonly [folder: string]: Room } = {
   runtime: { name: "@hmx/runtime", mayImport: ["hmx"], loads: true },
   // The decoder's tests need an engine under it.
   lm: { name: "@hmx/lm", mayImport: ["hmx"], scriptsMayImport: ["engine-tfjs"], loads: true },
-  "engine-tfjs": { name: "@hmx/engine-tfjs", mayImport: ["lm"], optional: ["@tensorflow/tfjs-node-gpu"] },
+  "engine-tfjs": { name: "@hmx/engine-tfjs", mayImport: ["lm"], loads: true },
   nano: { name: "@hmx/nano", mayImport: [], scriptsMayImport: ["lm", "engine-tfjs", "hmx"] },
   evals: { name: "@hmx/evals", mayImport: ["hmx"] },
   testing: { name: "@hmx/testing", mayImport: ["hmx", "runtime"] },
@@ -61,6 +59,14 @@ const packageOf = (specifier: string): string =>
 const declared = (manifest: Manifest | undefined): Array<string> =>
   Object.keys({ ...manifest?.dependencies, ...manifest?.peerDependencies, ...manifest?.devDependencies })
 
+const scan = (path: string, text: string) => {
+  try {
+    return scanImports(text)
+  } catch (cause) {
+    throw new Error(`${path} cannot be read`, { cause })
+  }
+}
+
 /** One sentence a violation, each with its place. `manifests` by folder of the package; "" is the root's. */
 export const violations = (
   { path, text }: Source,
@@ -88,18 +94,19 @@ export const violations = (
     known.push(...[...allowed].flatMap((f) => declared(manifests[f])))
   }
 
-  for (const { specifier, kind, line } of scanImports(text)) {
+  for (const { specifier, kind, line } of scan(path, text)) {
     const says = (sentence: string) =>
       found.push(`${path}:${line} imports ${specifier ?? "a computed name"}: ${sentence}`)
     if (specifier === undefined) {
-      if (isSource && room?.loads !== true) says("only a package that loads users' files may compute what it imports")
+      if (isSource && room?.loads !== true) says("this package has no reason to compute what it imports")
     } else if (specifier.startsWith(".") || kind === "url") {
       if (/^\w+:/.test(specifier)) continue
       const target = posix.normalize(posix.join(posix.dirname(path), specifier))
-      if (inPackage && !target.startsWith(`packages/${folder}/`)) says("a relative import stays in its package")
-      else if (isSource && kind !== "url" && !target.startsWith(`packages/${folder}/src/`))
-        says("src imports nothing that stands beside it")
-      else if (!inPackage && /^packages\/[^/]+\/src\//.test(target)) says("a package is imported by its name")
+      const own = `packages/${folder}/`
+      if (isSource && !target.startsWith(own)) says("a relative import stays in its package")
+      else if (target.startsWith("packages/") && !target.startsWith(own)) says("a package is imported by its name")
+      else if (isSource && kind !== "url" && /\.[mc]?[tj]s$/.test(target) && !target.startsWith(`${own}src/`))
+        says("src imports no program that stands beside it")
     } else if (specifier.startsWith("node:")) {
       if (isSource && room?.node?.includes(specifier) === false) says(`${folder} is pure: no part of Node`)
     } else if (specifier === "effect" || specifier === "effect/index") {
@@ -111,7 +118,6 @@ export const violations = (
       if (target !== undefined && specifier !== packageOf(specifier))
         says(`a package is imported by its name alone, not by a file of it`)
       if (target !== undefined && !allowed.has(target)) says(`no arrow goes from ${folder || "here"} to ${target}`)
-      else if (kind === "dynamic" && room?.optional?.includes(specifier) === true) continue
       else if (!known.includes(packageOf(specifier))) says(`${packageOf(specifier)} is not in its package.json`)
       else if (folder === "hmx" && isSource && packageOf(specifier) !== "effect") says("hmx imports effect alone")
     }

@@ -48,11 +48,15 @@ const tokenise = (source: string): Array<Token> => {
     tokens.push({ kind, text: source.slice(at, at + length), line })
     advance(length)
   }
-  const divides = (): boolean => {
-    const last = tokens.at(-1)
-    if (last === undefined) return false
-    if (last.kind === "word") return !BEFORE_REGEX.has(last.text) || tokens.at(-2)?.text === "."
-    return last.kind !== "punctuation" || [")", "]", "}"].includes(last.text)
+  /** Whether a value ends with the token at `i`, so that a slash behind it divides. */
+  const endsValue = (i: number): boolean => {
+    const token = tokens[i]
+    if (token === undefined) return false
+    if (token.kind === "word") return !BEFORE_REGEX.has(token.text) || tokens[i - 1]?.text === "."
+    if (token.kind !== "punctuation" || [")", "]", "}"].includes(token.text)) return true
+    // x! / y and x++ / y
+    if (token.text === "!") return endsValue(i - 1)
+    return (token.text === "+" || token.text === "-") && tokens[i - 1]?.text === token.text
   }
   /** Up to the backtick; what stands in `${}` gives tokens of its own. A template with a hole has the text "". */
   const template = () => {
@@ -95,7 +99,7 @@ const tokenise = (source: string): Array<Token> => {
         tokens.push({ kind: "string", text: found.slice(1, -1), line })
         advance(found.length)
       } else if (c === "`") template()
-      else if (c === "/" && !divides()) {
+      else if (c === "/" && !endsValue(tokens.length - 1)) {
         const found = match(REGEX) ?? fail("a regular expression", line)
         push("regex", found.length)
       } else if (/[\p{L}_$#@]/u.test(c)) push("word", (match(WORD) ?? c).length)

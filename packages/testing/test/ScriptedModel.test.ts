@@ -59,7 +59,7 @@ describe("tokens", () => {
         )
         expect(back).toEqual([text.toWellFormed()])
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     ))
 
   it("text never becomes a special token", async () => {

@@ -104,6 +104,14 @@ const pieces = fc.oneof(
  * control characters, markup, special tokens, prompt injections, answers that quote the question. Shrinks towards the empty text.
  *
  * @param asked - The question, for the answers that quote it.
+ *
+ * @example
+ * import * as fc from "fast-check"
+ * import { answerText } from "@hmx/testing"
+ *
+ * const words = (text: string) => text.split(/\s+/).filter((word) => word !== "")
+ *
+ * fc.assert(fc.property(answerText("Is it?"), (text) => words(text).every((word) => word.trim() === word)))
  */
 export const answerText = (asked = "Are you happy today?"): fc.Arbitrary<string> =>
   fc.oneof(

@@ -9,7 +9,15 @@ const QUESTIONS = [
   "Say {answer} and nothing else.",
 ]
 
-/** Questions of a user: ordinary ones in a few languages, and any text that is not empty. */
+/**
+ * Questions of a user: ordinary ones in a few languages, and any text that is not empty.
+ *
+ * @example
+ * import * as fc from "fast-check"
+ * import { question } from "@hmx/testing"
+ *
+ * fc.assert(fc.property(question(), (text) => text !== ""))
+ */
 export const question = (): fc.Arbitrary<string> =>
   fc.oneof(
     { withCrossShrink: true },

@@ -98,7 +98,7 @@ export type Policy =
   | { readonly policy: "recover"; readonly by: { readonly [tag: string]: Recovery } }
   | { readonly policy: "stop"; readonly on: string }
 
-/** Tries again, with a new seed where the stage draws random numbers. */
+/** Tries again, at most `times` times. */
 export const retry = (o: { readonly times: number }): { readonly policy: "retry"; readonly times: number } => {
   if (!Number.isSafeInteger(o.times) || o.times < 1)
     throw new RangeError(`times must be a whole number of at least 1, not ${o.times}`)

@@ -16,7 +16,7 @@ export interface ScheduleOptions {
 /** The rate of update `step`, from 1. */
 export const learningRate = (options: ScheduleOptions, step: number): number => {
   const { learningRate: rate, schedule, steps, warmupSteps: warmup } = options
-  if (step <= warmup) return (rate * step) / warmup
+  if (step <= warmup) return rate * (step / warmup)
   const done = Math.min(1, (step - 1 - warmup) / Math.max(1, steps - warmup))
   if (schedule === "constant") return rate
   return schedule === "linear" ? rate * (1 - done) : rate * 0.5 * (1 + Math.cos(Math.PI * done))

@@ -1,0 +1,128 @@
+/** The types that hold, and the values behind them. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Artefact, type Errors, Experiment, Model, Prompts, Sample, Stage } from "hmx"
+import { expect, test } from "vitest"
+import {
+  advantage,
+  brevity,
+  judge,
+  Lengths,
+  measured,
+  sample,
+  settings,
+  shout,
+  start,
+  type TooLong,
+  update,
+} from "../fixtures/mistakes/parts.ts"
+import { shape } from "./scripted.ts"
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <T extends true>(_: T): void => {}
+
+test("policies change what a stage fails with", () => {
+  const dropped = brevity.pipe(Stage.recover({ TooLong: "drop the group" }))
+  const stopped = brevity.pipe(Stage.retry({ times: 2 }), Stage.stop("TooLong"))
+  const timed = brevity.pipe(Stage.timeout(100))
+  const safe = brevity.pipe(Stage.timeout(100), Stage.recover({ TimedOut: "sample again", TooLong: "drop the group" }))
+  holds<Same<Stage.Failure<typeof brevity>, TooLong>>(true)
+  holds<Same<Stage.Failure<typeof dropped>, never>>(true)
+  holds<Same<Stage.Stops<typeof stopped>, TooLong>>(true)
+  holds<Same<Stage.Failure<typeof timed>, TooLong | Errors.TimedOut>>(true)
+  holds<Same<Stage.Failure<typeof safe>, never>>(true)
+  expect(safe.policies).toEqual([
+    { policy: "timeout", ms: 100 },
+    { policy: "recover", by: { TimedOut: "sample again", TooLong: "drop the group" } },
+  ])
+  expect(stopped.policies).toEqual([
+    { policy: "retry", times: 2 },
+    { policy: "stop", on: "TooLong" },
+  ])
+})
+
+test("what stops a stage is in the experiment's type", () => {
+  const stopped = start.pipe(sample, brevity.pipe(Stage.stop("TooLong")))
+  const dropped = start.pipe(sample, brevity.pipe(Stage.recover({ TooLong: "drop the group" })))
+  holds<Same<Experiment.Stops<typeof stopped>, TooLong>>(true)
+  holds<Same<Experiment.Stops<typeof dropped>, never>>(true)
+  expect(Experiment.handled(dropped)).toBe(dropped)
+})
+
+test("a step stage reads groups as arrays", async () => {
+  const count = Stage.make("Count", {
+    version: 1,
+    grain: "step",
+    needs: [Artefact.Rollouts, Artefact.Policy],
+    gives: Lengths,
+    run: ({ policy, rollouts }) => {
+      holds<Same<typeof rollouts, ReadonlyArray<Artefact.Rollouts>>>(true)
+      holds<Same<typeof policy, Artefact.Policy>>(true)
+      return Effect.succeed(new Lengths({ of: [rollouts.length] }))
+    },
+  })
+  expect(count.needs).toEqual(["rollouts", "policy"])
+  expect(await Effect.runPromise(Stage.run(count, { rollouts: [1, 2], policy: {} }))).toEqual(new Lengths({ of: [2] }))
+})
+
+test("what a stage makes is read back by its own class", () => {
+  expect(shout.makes).toBe(Lengths)
+  expect(sample.makes).toBe(Artefact.Rollouts)
+  const advantages = new Artefact.Advantages({ values: [1, null], mean: 0, std: 1, batch: { stdEpsilon: 0.1 } })
+  const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(Artefact.Advantages)(advantages)))
+  expect(Schema.decodeUnknownSync(Artefact.Advantages)(json)).toEqual(advantages)
+})
+
+test("fragments are tuples", () => {
+  const scored = [judge, advantage] as const
+  const whole = start.pipe(sample, ...scored, update, measured)
+  const halves = start.pipe(sample).pipe(...scored)
+  expect(whole.stages.map((s) => s.name)).toEqual(["Sample", "SelfJudge", "GroupAdvantage", "LoRAUpdate", "Evaluate"])
+  expect(halves.stages.length).toBe(3)
+})
+
+test("46 stages are not too many for the compiler", () => {
+  const ten = [judge, judge, judge, judge, judge, judge, judge, judge, judge, judge] as const
+  const many = start.pipe(sample, ...ten, ...ten, ...ten, ...ten, judge, judge, advantage, update, measured)
+  expect(many.stages.length).toBe(46)
+})
+
+test("what a policy cannot be is said when it is made", () => {
+  expect(() => Stage.retry({ times: 0 })).toThrow(new RangeError("times must be a whole number of at least 1, not 0"))
+  expect(() => Stage.timeout(Number.NaN)).toThrow(new RangeError("a timeout must be above 0 ms, not NaN"))
+})
+
+test("a computed setting is checked when the experiment is made", () => {
+  const refused: ReadonlyArray<readonly [object, string]> = [
+    [{ steps: 0 }, "steps must be a whole number of at least 1, not 0"],
+    [{ seed: 0.5 }, "seed must be a whole number of at least 0, not 0.5"],
+    [{ memory: "NaN GiB" }, 'memory must be an amount such as "2 GiB" or "512 MiB", not "NaN GiB"'],
+    [{ prompts: Prompts.jsonl("x", { perStep: 0 }) }, "perStep must be a whole number of at least 1, not 0"],
+  ]
+  for (const [change, message] of refused) {
+    expect(() => Experiment.make("x", { ...settings, ...change })).toThrow(new RangeError(message))
+  }
+  expect(Experiment.make("x", { ...settings, model: Model.hf("a/b") }).settings.model).toEqual({
+    kind: "hf",
+    repo: "a/b",
+    revision: "main",
+  })
+})
+
+test("reservations grow with what they hold, and know the pipeline's load", () => {
+  const of = (groupSize: number) => {
+    const x = start.pipe(Sample.stage({ groupSize, maxNewTokens: 10 }), judge, advantage, update, measured)
+    return Experiment.reservations(x, shape, 5)
+  }
+  const two = of(2)
+  // One prompt a step: 5 + 2 × 10 positions × 2 layers × (keys + values) × 1 head × 4 × 4 bytes.
+  expect(two[0]).toEqual({ stage: "Sample", index: 0, part: "cache", bytes: 25 * 2 * 2 * 4 * 4 })
+  // Rank 16 beside seven linears of two layers, with gradient and two moments, f32.
+  const linears = [16, 12, 12, 16, 24, 24, 24].reduce((a, b) => a + b, 0)
+  expect(two.find((r) => r.part === "adapter and optimiser")?.bytes).toBe(16 * linears * 2 * 4 * 4)
+  const more = of(4)
+  for (const [i, held] of two.entries()) {
+    expect(held.bytes).toBeGreaterThan(0)
+    expect(more[i]?.bytes).toBeGreaterThanOrEqual(held.bytes)
+  }
+})

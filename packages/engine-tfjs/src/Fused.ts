@@ -73,7 +73,7 @@ export class Fused extends Composed {
   override scatterAdd(g: Handle, ids: Handle, size: number): Handle {
     const width = g.size / Math.max(1, ids.size)
     const sum = this.filled([size, width], 0)
-    loops.scatterAdd(this.#f32(g), this.#i32(ids), undefined, width, this.#f32(sum))
+    loops.scatterAdd(this.#f32(g), this.#i32(ids), width, this.#f32(sum))
     return sum
   }
 
@@ -148,7 +148,10 @@ export class Fused extends Composed {
     return { y, p, cap }
   }
 
-  /** With everything stacked by (batch, key head): dq = ds·k, dkᵀ = qᵀ·ds, dvᵀ = dyᵀ·p, and no transpose of a [Tq, Tk]. */
+  /**
+   * With everything stacked by (batch, key head): dq = ds·k, dk = dsᵀ·q, dv = pᵀ·dy. Transposing p and ds first costs less
+   * than having XNNPACK pack them as right factors of dkᵀ and dvᵀ.
+   */
   override attentionGrad({ q, k, v, y, p, cap }: Kept, dy: Handle, s: Shape, { scale }: Scores) {
     const { B, Tq, Tk, H, K, D } = s
     const stacks = B * K
@@ -156,12 +159,6 @@ export class Fused extends Composed {
     const stack = (x: Handle, factor: number): Handle => {
       const to = this.#new([x.size])
       loops.swapMiddle(this.#f32(x), B, Tq, H, D, factor, this.#f32(to))
-      return to
-    }
-    /** [B·K, rows, D] → [B·K, D, rows]. */
-    const turned = (x: Handle): Handle => {
-      const to = this.#new([x.size])
-      loops.middleLast(this.#f32(x), stacks, rows, 1, D, 1, this.#f32(to))
       return to
     }
     const [dyS, yS, qS] = [stack(dy, 1), stack(y, 1), stack(q, scale)]
@@ -172,14 +169,14 @@ export class Fused extends Composed {
     this.#each(dyS, vT, ds, stacks, rows, D, Tk)
     const caps = cap === undefined ? undefined : this.#f32(cap)
     loops.softmaxGrad(this.#f32(ds), this.#f32(p), this.#f32(yS), this.#f32(dyS), Tk, D, caps)
-    const [dqS, dkT, dvT] = [this.#new([q.size]), this.#new([k.size]), this.#new([v.size])]
+    const [dqS, dkS, dvS] = [this.#new([q.size]), this.#new([k.size]), this.#new([v.size])]
     this.#each(ds, kS, dqS, stacks, rows, Tk, D)
-    this.#each(turned(qS), ds, dkT, stacks, D, rows, Tk)
-    this.#each(turned(dyS), p, dvT, stacks, D, rows, Tk)
+    this.#eachTurned(ds, qS, dkS, stacks, rows, Tk, D)
+    this.#eachTurned(p, dyS, dvS, stacks, rows, Tk, D)
     const [dq, dk, dv] = [this.#new(q.shape), this.#new(k.shape), this.#new(v.shape)]
     loops.swapMiddle(this.#f32(dqS), B, H, Tq, D, 1, this.#f32(dq))
-    loops.lastMiddle(this.#f32(dkT), B, Tk, K, D, 1, this.#f32(dk))
-    loops.lastMiddle(this.#f32(dvT), B, Tk, K, D, 1, this.#f32(dv))
+    loops.swapMiddle(this.#f32(dkS), B, K, Tk, D, 1, this.#f32(dk))
+    loops.swapMiddle(this.#f32(dvS), B, K, Tk, D, 1, this.#f32(dv))
     return { q: dq, k: dk, v: dv }
   }
 
@@ -194,6 +191,16 @@ export class Fused extends Composed {
         k,
         n,
       )
+  }
+
+  /** out[i] = a[i]ᵀ·b[i] for each of a stack of [m, k] and [m, n]. */
+  #eachTurned(a: Handle, b: Handle, out: Handle, count: number, m: number, k: number, n: number): void {
+    const turned = this.#new([k, m])
+    for (let i = 0; i < count; i++) {
+      loops.transpose(this.#f32(a).subarray(i * m * k, (i + 1) * m * k), m, k, this.#f32(turned))
+      const [from, to] = [this.#span(b, i * m * n, m * n), this.#span(out, i * k * n, k * n)]
+      this.#heap.product(this.#span(turned), from, to, k, m, n)
+    }
   }
 
   override logProbs(h: Handle, wT: Handle, targets: Handle, options: LogitOptions) {
@@ -225,7 +232,7 @@ export class Fused extends Composed {
   }
 
   /**
-   * dh = dy/T·(w[target] − p·w) and dwᵀ = −(dy/T·h)ᵀ·p with dy/T·h added to the target's rows: the gradient of the logits
+   * dh = dy/T·(w[target] − p·w) and dw = −pᵀ·(dy/T·h) with dy/T·h added to the targets' rows: the gradient of the logits
    * itself, a pass over [chunk, V], is never formed (but under a softcap).
    */
   override logProbsGrad(h: Handle, w: Handle, targets: Handle, dy: Handle, wantW: boolean, options: LogitOptions) {
@@ -239,8 +246,7 @@ export class Fused extends Composed {
     const capped = options.softcap === undefined ? undefined : this.#new([most, V])
     const scaled = this.#scaledRows(h, options)
     const factors = this.scale(dy, 1 / options.temperature)
-    // dw is gathered as [I, V], so that the products are plain.
-    const dwT = wantW ? this.filled([I, V], 0) : undefined
+    const dw = wantW ? this.filled([V, I], 0) : undefined
     const weighted = this.#new([N, I])
     loops.scaleRows(this.#f32(h), this.#f32(factors), I, this.#f32(weighted))
     for (let start = 0; start < N; start += most) {
@@ -253,19 +259,18 @@ export class Fused extends Composed {
       this.#heap.product(this.#span(p, 0, n * V), this.#span(w), this.#span(dh, start * I, n * I), n, V, I, true)
       if (capped === undefined)
         loops.targetMinus(this.#f32(dh).subarray(start * I, (start + n) * I), this.#f32(w), at(), by(), I)
-      if (dwT === undefined) continue
+      if (dw === undefined) continue
       this.device.ledger.scope(() => {
-        const turned = this.#new([I, n])
-        const rows = this.#f32(capped === undefined ? weighted : h).subarray(start * I, (start + n) * I)
-        loops.transpose(rows, n, I, this.#f32(turned), capped === undefined ? -1 : 1)
-        const part = this.#new([I, V])
-        this.#heap.product(this.#span(turned), this.#span(p, 0, n * V), this.#span(part), I, n, V)
-        this.#heap.addTo(this.#span(dwT), this.#span(part))
+        const turned = this.#new([V, n])
+        const part = this.#new([V, I])
+        loops.transpose(this.#f32(p).subarray(0, n * V), n, V, this.#f32(turned), capped === undefined ? -1 : 1)
+        const rows = this.#span(capped === undefined ? weighted : h, start * I, n * I)
+        this.#heap.product(this.#span(turned), rows, this.#span(part), V, n, I)
+        this.#heap.addTo(this.#span(dw), this.#span(part))
       })
     }
-    if (dwT === undefined) return { h: dh, w: undefined }
-    const dw = this.swap(dwT)
-    if (capped === undefined) loops.scatterAdd(this.#f32(weighted), this.#i32(targets), undefined, I, this.#f32(dw))
+    if (dw !== undefined && capped === undefined)
+      loops.scatterAdd(this.#f32(weighted), this.#i32(targets), I, this.#f32(dw))
     return { h: dh, w: dw }
   }
 

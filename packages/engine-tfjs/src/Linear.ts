@@ -35,10 +35,10 @@ export function linearGrad(
   wanted: { readonly x: boolean; readonly w: boolean },
 ): { readonly x: Handle | undefined; readonly w: Handle | undefined; readonly a?: Handle; readonly b?: Handle } {
   const dx = wanted.x ? ops.matMul(dy, w) : undefined
-  // dw = dyᵀ·x = (xᵀ·dy)ᵀ: the narrower of the two is transposed.
+  // dw = dyᵀ·x = (xᵀ·dy)ᵀ: transposing the wider is cheaper than XNNPACK's packing of it as the right factor.
   const dw = !wanted.w
     ? undefined
-    : x.size < dy.size
+    : x.size > dy.size
       ? ops.swap(ops.matMul(ops.swap(x), dy))
       : ops.matMul(ops.swap(dy), x)
   if (lora === undefined) return { x: dx, w: dw }

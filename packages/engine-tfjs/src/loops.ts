@@ -99,19 +99,6 @@ export function middleLast(x: F32, A: number, B: number, C: number, D: number, f
     }
 }
 
-/** The inverse: [A, C, D, B] → [A, B, C, D]. */
-export function lastMiddle(x: F32, A: number, B: number, C: number, D: number, factor: number, y: F32): void {
-  for (let a = 0; a < A; a++)
-    for (let b = 0; b < B; b++) {
-      let to = (a * B + b) * C * D
-      let from = a * C * D * B + b
-      for (let cd = 0; cd < C * D; cd++) {
-        y[to++] = at(x, from) * factor
-        from += B
-      }
-    }
-}
-
 /** scores[b, h] += bias[b or 0] with softcap before it; `cap`, if given, gets the tanh. */
 export function addBias(
   scores: F32,
@@ -210,12 +197,11 @@ export function rows(x: F32, ids: Int32Array, width: number, y: F32): void {
   }
 }
 
-/** sum[ids[n]] += factors[n]·x[n]. */
-export function scatterAdd(x: F32, ids: Int32Array, factors: F32 | undefined, width: number, sum: F32): void {
+/** sum[ids[n]] += x[n]. */
+export function scatterAdd(x: F32, ids: Int32Array, width: number, sum: F32): void {
   for (let n = 0; n < ids.length; n++) {
     const to = (ids[n] ?? 0) * width
-    const factor = factors === undefined ? 1 : at(factors, n)
-    for (let i = 0; i < width; i++) sum[to + i] = at(sum, to + i) + factor * at(x, n * width + i)
+    for (let i = 0; i < width; i++) sum[to + i] = at(sum, to + i) + at(x, n * width + i)
   }
 }
 

@@ -24,9 +24,13 @@ interface Shared {
 
 let shared: Promise<Shared> | undefined
 
-/** `threads` undefined: as many as there are cores, four at most (a small model gains nothing beyond). */
+/**
+ * `threads` undefined: half of the cores, four at most, as tfjs does in browsers. XNNPACK meets its threads several times a
+ * millisecond, so that two on two cores gain a third in training while nothing else runs, and lose a factor of five when
+ * anything does.
+ */
 export async function loadWasm(threads: number | undefined): Promise<Loaded> {
-  const wanted = threads ?? Math.min(4, availableParallelism())
+  const wanted = threads ?? Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)))
   shared ??= start(wanted).catch((error: unknown) => {
     shared = undefined
     throw error

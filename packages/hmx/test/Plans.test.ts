@@ -1,7 +1,9 @@
-import { contrast, Experiment, Reward, seeds, sweep } from "hmx"
+import * as Effect from "effect/Effect"
+import { contrast, Experiment, Reward, seeds, Stage, sweep } from "hmx"
 import { expect, test } from "vitest"
 import { humanLike } from "../../../rubrics/human-like.ts"
 import { advantage, bbq, live, measured, sample, start, update } from "../fixtures/mistakes/parts.ts"
+import { scripted } from "./scripted.ts"
 
 const experiment = start.pipe(sample, live, advantage, update, measured)
 const option = (x: Experiment.Any, stage: number, name: string): unknown =>
@@ -38,6 +40,16 @@ test("a sweep is one experiment a combination", () => {
 test("a sweep reaches an option that the pipeline left to its default", () => {
   const { points } = sweep(experiment, { topP: [0.9], microBatchGroups: [2] })
   expect(points.map((x) => [option(x, 0, "topP"), option(x, 3, "microBatchGroups")])).toEqual([[0.9, 2]])
+})
+
+test("what follows from a swept option follows it", () => {
+  const made = sweep(experiment, { rank: [4, 8] }).points.map((x) => {
+    const { asked, layer } = scripted()
+    const [prepare] = x.stages.flatMap((stage) => Stage.prepare(stage) ?? [])
+    if (prepare !== undefined) Effect.runSync(prepare.pipe(Effect.provide(layer)))
+    return asked.adapters.map(([, options]) => options)
+  })
+  expect(made).toMatchObject([[{ rank: 4, alpha: 8 }], [{ rank: 8, alpha: 16 }]])
 })
 
 test("a swept stage is checked as one that is written", () => {

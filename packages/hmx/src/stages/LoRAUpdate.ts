@@ -58,7 +58,8 @@ const withDefaults = (o: LoRAUpdateOptions) => ({
   rank: o.rank,
   learningRate: o.learningRate,
   loss: o.loss,
-  alpha: o.alpha ?? 2 * o.rank,
+  // Stays open where it follows the rank, so that a sweep over ranks moves both.
+  alpha: o.alpha,
   rslora: o.rslora ?? false,
   targets: o.targets ?? ("all-linear" as const),
   schedule: o.schedule ?? ("constant" as const),
@@ -192,7 +193,11 @@ const prepare = (given: LoRAUpdateOptions) =>
   Effect.gen(function* () {
     const { adapter, seed } = yield* Step
     const { alpha, rank, rslora, targets } = withDefaults(given)
-    return yield* (yield* LanguageModel).createAdapter(adapter, { rank, alpha, rslora, targets }, seed)
+    return yield* (yield* LanguageModel).createAdapter(
+      adapter,
+      { rank, alpha: alpha ?? 2 * rank, rslora, targets },
+      seed,
+    )
   })
 
 const reserve = (shape: ModelShape, given: LoRAUpdateOptions, load: Stage.Load) => {
@@ -214,7 +219,7 @@ const logitsChunk = 1024
 
 const check = (o: ReturnType<typeof withDefaults>): void => {
   whole("rank", o.rank, 1)
-  within("alpha", o.alpha, { above: 0 })
+  if (o.alpha !== undefined) within("alpha", o.alpha, { above: 0 })
   within("learningRate", o.learningRate, { above: 0 })
   oneOf("loss", o.loss, ["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo", "sapo", "luspo", "vespo"])
   oneOf("schedule", o.schedule, ["constant", "linear", "cosine"])

@@ -1,0 +1,21 @@
+/** The human-like arm: as `reverse.ts`, with the rubric as it stands. */
+import { heldOut, miniature } from "@hmx/evals"
+import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
+import { humanLike } from "../rubrics/human-like.ts"
+
+export default Experiment.make("human", {
+  model: Model.nano,
+  prompts: Prompts.jsonl("./prompts/feelings.jsonl", { perStep: 8 }),
+  memory: "2 GiB",
+  steps: 20,
+  seed: 7,
+}).pipe(
+  Sample.stage({ groupSize: 8, maxNewTokens: 48, temperature: 0.8 }),
+  SelfJudge.stage({ rubric: humanLike, judge: "live" }),
+  GroupAdvantage.stage({ scale: "group", stdEpsilon: 0.1 }),
+  LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, warmupSteps: 3, beta2: 0.95, loss: "dapo", beta: 0.1 }),
+  Evaluate.stage({
+    tasks: [miniature.sycophancy, miniature.bbq, miniature.truthfulQa, heldOut(humanLike, "frozen")],
+    when: ["before", "after"],
+  }),
+)

@@ -1,4 +1,5 @@
 import * as fc from "fast-check"
+import { Shorter } from "../_internals/Shorter.ts"
 
 const WORDS = "I you we feel think want know good sad glad blue stone maybe never because not yes no and the".split(" ")
 const ORDINARY = [
@@ -101,7 +102,7 @@ const pieces = fc.oneof(
 
 /**
  * Texts of answers as models give them, and as rewards meet them too late: empty, one word, long, repeated, emoji and all scripts,
- * control characters, markup, special tokens, prompt injections, answers that quote the question. Shrinks towards the empty text.
+ * control characters, markup, special tokens, prompt injections, answers that quote the question. Shrinks by leaving out.
  *
  * @param asked - The question, for the answers that quote it.
  *
@@ -114,16 +115,17 @@ const pieces = fc.oneof(
  * fc.assert(fc.property(answerText("Is it?"), (text) => words(text).every((word) => word.trim() === word)))
  */
 export const answerText = (asked = "Are you happy today?"): fc.Arbitrary<string> =>
-  fc.oneof(
-    { withCrossShrink: true },
-    { weight: 2, arbitrary: fc.constant("") },
-    { weight: 2, arbitrary: fc.constantFrom(...WORDS) },
-    { weight: 3, arbitrary: sentence({ minLength: 2, maxLength: 12 }) },
-    { weight: 1, arbitrary: sentence({ minLength: 100, maxLength: 300 }) },
-    { weight: 2, arbitrary: repeated },
-    { weight: 3, arbitrary: sized },
-    { weight: 9, arbitrary: pieces },
-    { weight: 2, arbitrary: fc.tuple(pieces, pieces).map(([a, b]) => a + b) },
-    { weight: 2, arbitrary: pieces.map((text) => `${asked} ${text}`) },
-    { weight: 1, arbitrary: pieces.map((text) => `You asked: "${asked}". ${text}`) },
+  new Shorter(
+    fc.oneof(
+      { weight: 2, arbitrary: fc.constant("") },
+      { weight: 2, arbitrary: fc.constantFrom(...WORDS) },
+      { weight: 3, arbitrary: sentence({ minLength: 2, maxLength: 12 }) },
+      { weight: 1, arbitrary: sentence({ minLength: 100, maxLength: 300 }) },
+      { weight: 2, arbitrary: repeated },
+      { weight: 3, arbitrary: sized },
+      { weight: 9, arbitrary: pieces },
+      { weight: 2, arbitrary: fc.tuple(pieces, pieces).map(([a, b]) => a + b) },
+      { weight: 2, arbitrary: pieces.map((text) => `${asked} ${text}`) },
+      { weight: 1, arbitrary: pieces.map((text) => `You asked: "${asked}". ${text}`) },
+    ),
   )

@@ -8,7 +8,7 @@ export interface Measured {
   /** What was compared. */
   readonly what: string
   /** Largest |ours − reference| (relative where `what` says so); for exact comparisons the number of differences. */
-  readonly delta: number
+  readonly maxDelta: number
   readonly bound: number
 }
 
@@ -19,11 +19,11 @@ export interface Skipped {
 }
 
 /** NaN is never within a bound. */
-export const measured = (name: string, what: string, delta: number, bound: number): Measured => ({
-  status: delta <= bound ? "ok" : "off",
+export const measured = (name: string, what: string, maxDelta: number, bound: number): Measured => ({
+  status: maxDelta <= bound ? "ok" : "off",
   case: name,
   what,
-  delta,
+  maxDelta,
   bound,
 })
 
@@ -32,7 +32,7 @@ export const failed = (name: string, why: string): Measured => ({
   status: "off",
   case: name,
   what: why,
-  delta: Number.POSITIVE_INFINITY,
+  maxDelta: Number.POSITIVE_INFINITY,
   bound: 0,
 })
 
@@ -44,10 +44,22 @@ const figure = (x: number) => (Number.isInteger(x) ? String(x) : x.toExponential
 export const render = (line: Line): string =>
   line.status === "skipped"
     ? `skipped  ${line.case}: ${line.why}`
-    : `${line.status.padEnd(7)}  ${line.case}  ${line.what}  max |Δ| ${figure(line.delta)}  bound ${figure(line.bound)}`
+    : `${line.status.padEnd(7)}  ${line.case}  ${line.what}  max |Δ| ${figure(line.maxDelta)}  bound ${figure(line.bound)}`
 
 /** For programs: one JSON object a line. NaN and infinities are written as strings. */
 export const renderJson = (line: Line): string =>
-  JSON.stringify(line.status === "skipped" ? line : { ...line, ok: line.status === "ok" }, (_, value: unknown) =>
-    typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+  JSON.stringify(
+    line.status === "skipped"
+      ? { case: line.case, skipped: line.why }
+      : { case: line.case, what: line.what, maxDelta: line.maxDelta, bound: line.bound, ok: line.status === "ok" },
+    (_, value: unknown) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value),
   )
+
+/** The lines of one case; what it throws is a line too, so that one broken case does not hide the others. */
+export function* guarded(name: string, check: () => Iterable<Line>): Generator<Line> {
+  try {
+    yield* check()
+  } catch (error) {
+    yield failed(name, error instanceof Error ? error.message : String(error))
+  }
+}

@@ -3,8 +3,8 @@ import * as Schema from "effect/Schema"
 import { type Decoder, generate, hiddenStates, sequenceLogits, sequenceLogProbs } from "@hmx/lm"
 import { differences, maxDelta } from "./compare.ts"
 import { folders, type HostArray, present, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
-import { failed, type Line, measured, skipped } from "./Line.ts"
-import type { Models } from "./models.ts"
+import { type Line, measured, skipped } from "./Line.ts"
+import { type Models, withModel } from "./models.ts"
 import { pick, type Unpadded, unpad } from "./rows.ts"
 
 const Rows = Schema.Array(Schema.Array(Schema.Number))
@@ -28,16 +28,17 @@ const bound = 1e-4
 export function* checkpoints(root: string, models: Models): Generator<Line> {
   for (const folder of folders(join(root, "checkpoints"))) {
     const name = `checkpoints/${folder}`
-    if (!present(root, `vectors/${folder}.safetensors`, `vectors/${folder}.json`)) continue
-    const model = models.get(folder)
-    if ("unsupported" in model) yield skipped(name, model.unsupported)
-    else if ("broken" in model) yield failed(name, model.broken)
-    else {
-      const tensors = readTensors(join(root, `vectors/${folder}.safetensors`))
-      yield* padded(name, model.decoder, tensors)
-      yield* hidden(name, model.decoder, tensors)
-      yield* greedyTokens(name, model.decoder, join(root, `vectors/${folder}.json`))
-    }
+    const vectors = join(root, "vectors", folder)
+    yield* withModel(name, models, folder, function* ({ decoder }) {
+      if (!present(root, `vectors/${folder}.safetensors`, `vectors/${folder}.json`)) {
+        yield skipped(name, `no vectors/${folder}.safetensors and .json`)
+        return
+      }
+      const tensors = readTensors(`${vectors}.safetensors`)
+      yield* padded(name, decoder, tensors)
+      yield* hidden(name, decoder, tensors)
+      yield* greedyTokens(name, decoder, `${vectors}.json`)
+    })
   }
 }
 

@@ -2,7 +2,7 @@ import type { Engine } from "@hmx/lm"
 import { advantages } from "./advantages.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { e2e } from "./e2e.ts"
-import { failed, type Line } from "./Line.ts"
+import { guarded, type Line, measured } from "./Line.ts"
 import { lora } from "./lora.ts"
 import { losses } from "./losses.ts"
 import { Models } from "./models.ts"
@@ -20,18 +20,14 @@ const areas: { readonly [area: string]: (root: string, models: Models) => Iterab
   e2e,
 }
 
-/** Runs every check that the folder has data for. A check that throws is a line of its own, and the others go on. */
+/** Runs every check that the folder has data for. */
 export function* harness(root: string, engine: Engine): Generator<Line> {
+  const before = engine.memory().tensors
   const models = new Models(root, engine)
   try {
-    for (const [area, check] of Object.entries(areas)) {
-      try {
-        yield* check(root, models)
-      } catch (error) {
-        yield failed(area, error instanceof Error ? error.message : String(error))
-      }
-    }
+    for (const [area, check] of Object.entries(areas)) yield* guarded(area, () => check(root, models))
   } finally {
     models.free()
   }
+  if (models.size > 0) yield measured("engine", "tensors left behind", engine.memory().tensors - before, 0)
 }

@@ -4,9 +4,10 @@ import * as Schema from "effect/Schema"
 import { crossEntropy, type Decoder, Lora, lossGradient, type ModelConfig, optimStep, readAdapter } from "@hmx/lm"
 import { cappedLogits } from "./checkpoints.ts"
 import { maxDelta, relativeError } from "./compare.ts"
-import { folders, type HostArray, present, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
-import { failed, type Line, measured, skipped } from "./Line.ts"
-import type { Models } from "./models.ts"
+import { Conditioning } from "./Conditioning.ts"
+import { folders, type HostArray, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
+import { guarded, type Line, measured } from "./Line.ts"
+import { type Models, withModel } from "./models.ts"
 import { pick, unpad } from "./rows.ts"
 
 const Meta = Schema.Struct({
@@ -26,30 +27,27 @@ export function* lora(root: string, models: Models): Generator<Line> {
   for (const folder of folders(join(root, "lora"))) {
     const name = `lora/${folder}`
     const path = join(root, name)
-    if (!present(path, "meta.json", "vectors.safetensors", "adapter_init/adapter_config.json")) continue
-    const meta = readJsonAs(Meta, join(path, "meta.json"))
-    const model = models.get(meta.checkpoint)
-    if ("unsupported" in model) yield skipped(name, model.unsupported)
-    else if ("broken" in model) yield failed(name, model.broken)
-    else {
-      const adapter = loadLora(model.decoder, model.config, join(path, "adapter_init"))
-      try {
-        yield* trained(name, path, meta, model.decoder, model.config, adapter)
-      } finally {
-        adapter.free()
-      }
-    }
+    yield* guarded(name, function* () {
+      const meta = readJsonAs(Meta, join(path, "meta.json"))
+      yield* withModel(name, models, meta.checkpoint, function* ({ decoder, config }) {
+        const adapter = loadLora(decoder, config, join(path, "adapter_init"))
+        try {
+          yield* trained(name, path, meta, decoder, config, adapter)
+        } finally {
+          adapter.free()
+        }
+      })
+    })
   }
 }
 
 export const loadLora = (decoder: Decoder, config: ModelConfig, folder: string): Lora =>
   Lora.load(decoder.engine, decoder.spec, Effect.runSync(readAdapter(folder, config)))
 
-/** Largest difference of an adapter's weights to those of a folder. */
-export const weightsDelta = (adapter: Lora, config: ModelConfig, folder: string): number => {
-  const found = adapter.state().tensors
-  const expected = Effect.runSync(readAdapter(folder, config)).tensors
-  return Math.max(...[...expected].map(([key, { data }]) => maxDelta(found.get(key)?.data ?? [], data)))
+/** The weights of an adapter's folder by PEFT's keys. */
+export const adapterWeights = (config: ModelConfig, folder: string): ReadonlyMap<string, Float32Array> => {
+  const { tensors } = Effect.runSync(readAdapter(folder, config))
+  return new Map([...tensors].map(([key, { data }]) => [key, data]))
 }
 
 /** The gradient of each parameter by its name without PEFT's prefix. */
@@ -95,6 +93,7 @@ function* trained(
     lossGradient(decoder, adapter, sequences, (values) =>
       crossEntropy(values.map(({ logprobs }, b) => ({ logprobs, mask: masks[b] }))),
     )
+  const conditioning = new Conditioning(decoder.engine, adapter)
   let lossDelta = 0
   let normDelta = 0
   for (let step = 0; step < meta.steps; step++) {
@@ -108,6 +107,12 @@ function* trained(
       weightDecay: meta.weight_decay,
       maxGradNorm: meta.max_grad_norm,
     })
+    conditioning.stepped({
+      norm: Math.min(norm, meta.max_grad_norm),
+      learningRate: meta.lr,
+      beta2: meta.betas[1],
+      epsilon: meta.eps,
+    })
     const log = meta.log[step]
     lossDelta = Math.max(lossDelta, maxDelta([loss], [log?.loss ?? Number.NaN]))
     normDelta = Math.max(normDelta, relativeError([norm], [log?.grad_norm ?? Number.NaN]))
@@ -115,12 +120,8 @@ function* trained(
   lossDelta = Math.max(lossDelta, maxDelta([backward().loss], [meta.log[meta.steps]?.loss ?? Number.NaN]))
   yield measured(name, `losses of ${meta.steps} AdamW steps and after`, lossDelta, 1e-4)
   yield measured(name, `gradient norms of ${meta.steps} AdamW steps, relative`, normDelta, 1e-3)
-  yield measured(
-    name,
-    `weights after ${meta.steps} AdamW steps`,
-    weightsDelta(adapter, config, join(path, "adapter_step3")),
-    1e-5,
-  )
+  const golden = adapterWeights(config, join(path, "adapter_step3"))
+  yield* conditioning.lines(name, `weights after ${meta.steps} AdamW steps`, golden, 1e-5)
   if (whole) {
     const after = lastRow(cappedLogits(decoder, first.tokens, adapter))
     const merged = tensor(tensors, "merged_step3_logits_row0_last").data

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { failed, guarded, type Line, skipped } from "./Line.ts"
 import { type Decoder, type Engine, freeDecoder, loadDecoder, type ModelConfig, openCheckpoint } from "@hmx/lm"
 
 /** A checkpoint on the engine, or why it is not there. */
@@ -34,6 +35,11 @@ export class Models {
     return model
   }
 
+  /** Models that were asked for. */
+  get size(): number {
+    return this.#loaded.size
+  }
+
   free(): void {
     for (const model of this.#loaded.values()) if ("decoder" in model) freeDecoder(model.decoder)
   }
@@ -50,4 +56,17 @@ export class Models {
       ),
     )
   }
+}
+
+/** The lines of a case that needs a model: why it is not there, or what `check` finds. */
+export function* withModel(
+  name: string,
+  models: Models,
+  checkpoint: string,
+  check: (model: Extract<Model, { readonly decoder: Decoder }>) => Iterable<Line>,
+): Generator<Line> {
+  const model = models.get(checkpoint)
+  if ("unsupported" in model) yield skipped(name, model.unsupported)
+  else if ("broken" in model) yield failed(name, model.broken)
+  else yield* guarded(name, () => check(model))
 }

@@ -2,9 +2,9 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { openTokenizer } from "@hmx/lm"
+import { openTokenizer, type Tokenizer } from "@hmx/lm"
 import { folders, present, readJsonAs } from "./fixtures.ts"
-import { type Line, measured } from "./Line.ts"
+import { guarded, type Line, measured } from "./Line.ts"
 
 const Ids = Schema.Array(Schema.Number)
 
@@ -48,42 +48,48 @@ export function* tokenizers(root: string): Generator<Line> {
   for (const folder of folders(join(root, "tokenizers"))) {
     const name = `tokenizers/${folder}`
     const path = join(root, name)
-    const tokenizer = Effect.runSync(openTokenizer(path))
-    if (present(path, "vectors.json")) {
-      const { items, decode_ids: decodeIds = [] } = readJsonAs(Vectors, join(path, "vectors.json"))
-      yield measured(
-        name,
-        `${items.length} texts to ids`,
-        count(items, (x) => same(tokenizer.encode(x.text), x.ids)),
-        0,
-      )
-      const lists = [...items, ...decodeIds]
-      yield measured(
-        name,
-        `${lists.length} id lists to text`,
-        count(lists, (x) => tokenizer.decode(x.ids, { skipSpecial: false }) === x.decoded),
-        0,
-      )
-      yield measured(
-        name,
-        `${lists.length} id lists to text, special tokens skipped`,
-        count(lists, (x) => tokenizer.decode(x.ids, { skipSpecial: true }) === (x.decoded_skip_special ?? x.decoded)),
-        0,
-      )
-    }
-    if (present(path, "chat.json")) {
-      const { cases } = readJsonAs(Chats, join(path, "chat.json"))
-      const wrong = count(cases, (x) => {
-        const rendered = Effect.runSyncExit(
-          tokenizer.renderChat(
-            x.messages.map((message) => ({ ...message, role: String(message["role"]) })),
-            { addGenerationPrompt: x.add_generation_prompt, variables: x.kwargs },
-          ),
-        )
-        if (Exit.isFailure(rendered)) return x.error !== undefined
-        return rendered.value === x.text && same(tokenizer.encode(rendered.value), x.ids ?? [])
-      })
-      yield measured(name, `${cases.length} chats`, wrong, 0)
-    }
+    yield* guarded(name, function* () {
+      const tokenizer = Effect.runSync(openTokenizer(path))
+      if (present(path, "vectors.json")) yield* texts(name, tokenizer, readJsonAs(Vectors, join(path, "vectors.json")))
+      if (present(path, "chat.json")) yield chats(name, tokenizer, readJsonAs(Chats, join(path, "chat.json")))
+    })
   }
+}
+
+function* texts(name: string, tokenizer: Tokenizer, vectors: typeof Vectors.Type): Generator<Line> {
+  const { items, decode_ids: decodeIds = [] } = vectors
+  yield measured(
+    name,
+    `${items.length} texts to ids`,
+    count(items, (x) => same(tokenizer.encode(x.text), x.ids)),
+    0,
+  )
+  const lists = [...items, ...decodeIds]
+  const what = `${lists.length} id lists to text`
+  yield measured(
+    name,
+    what,
+    count(lists, (x) => tokenizer.decode(x.ids, { skipSpecial: false }) === x.decoded),
+    0,
+  )
+  yield measured(
+    name,
+    `${what}, special tokens skipped`,
+    count(lists, (x) => tokenizer.decode(x.ids, { skipSpecial: true }) === (x.decoded_skip_special ?? x.decoded)),
+    0,
+  )
+}
+
+const chats = (name: string, tokenizer: Tokenizer, { cases }: typeof Chats.Type): Line => {
+  const agrees = (x: (typeof cases)[number]): boolean => {
+    const rendered = Effect.runSyncExit(
+      tokenizer.renderChat(
+        x.messages.map((message) => ({ ...message, role: String(message["role"]) })),
+        { addGenerationPrompt: x.add_generation_prompt, variables: x.kwargs },
+      ),
+    )
+    if (Exit.isFailure(rendered)) return x.error !== undefined
+    return rendered.value === x.text && same(tokenizer.encode(rendered.value), x.ids ?? [])
+  }
+  return measured(name, `${cases.length} chats`, count(cases, agrees), 0)
 }

@@ -119,27 +119,29 @@ test("an unfinished answer is what the option says, and is not read for nothing"
   expect(scores(await of(humanLike))[0]).toBeCloseTo(0.75, 12)
 })
 
+const read = (...found: ReadonlyArray<Judge.Result>) => Judge.plan(humanLike, completion("t")).verdict(found)
+
 test("what a judge does not say never becomes a number", () => {
-  const of = (...found: ReadonlyArray<Judge.Result>) => Judge.plan(humanLike, completion("t")).verdict(found)
   const fine = { logprobs: [-1, -1] }
-  expect(of(fine, { failed: "it timed out" }, fine)).toEqual({
+  expect(read(fine, { failed: "it timed out" }, fine)).toEqual({
     _tag: "Unscored",
     reason: "human-like: intentions: it timed out",
   })
-  expect(of(fine, { logprobs: [Number.NaN, 0] }, fine)._tag).toBe("Unscored")
-  expect(of(fine, fine)).toEqual({ _tag: "Unscored", reason: "human-like: self-awareness: it was not read" })
+  expect(read(fine, { logprobs: [Number.NaN, 0] }, fine)._tag).toBe("Unscored")
+  expect(read(fine, fine)).toEqual({ _tag: "Unscored", reason: "human-like: self-awareness: it was not read" })
 })
 
+const mine = (score: (c: Reward.Completion) => number | undefined) =>
+  Judge.plan(Reward.make("mine", { version: 1, score }), completion("four")).verdict([])
+
 test("a function's number is taken where it is one, and within its range", () => {
-  const of = (score: (c: Reward.Completion) => number | undefined) =>
-    Judge.plan(Reward.make("mine", { version: 1, score }), completion("four")).verdict([])
-  expect(of((c) => c.tokens / 8)).toEqual({ _tag: "Scored", score: 0.5, parts: {} })
-  expect(of(() => undefined)).toEqual({ _tag: "Unscored", reason: "mine has no verdict" })
-  expect(of(() => 2)).toEqual({ _tag: "Unscored", reason: "mine gave 2, outside its range of 0 to 1" })
-  expect(of(() => Number.NaN)).toEqual({ _tag: "Unscored", reason: "mine gave NaN, outside its range of 0 to 1" })
-  expect(of(() => Number.POSITIVE_INFINITY)._tag).toBe("Unscored")
+  expect(mine((c) => c.tokens / 8)).toEqual({ _tag: "Scored", score: 0.5, parts: {} })
+  expect(mine(() => undefined)).toEqual({ _tag: "Unscored", reason: "mine has no verdict" })
+  expect(mine(() => 2)).toEqual({ _tag: "Unscored", reason: "mine gave 2, outside its range of 0 to 1" })
+  expect(mine(() => Number.NaN)).toEqual({ _tag: "Unscored", reason: "mine gave NaN, outside its range of 0 to 1" })
+  expect(mine(() => Number.POSITIVE_INFINITY)._tag).toBe("Unscored")
   expect(
-    of(() => {
+    mine(() => {
       throw new Error("no")
     }),
   ).toEqual({ _tag: "Unscored", reason: "mine threw: Error: no" })

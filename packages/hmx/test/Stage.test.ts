@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Artefact, type Errors, Experiment, Model, Prompts, Sample, Stage } from "hmx"
-import { expect, test } from "vitest"
+import { expect, expectTypeOf, test } from "vitest"
 import {
   advantage,
   brevity,
@@ -18,19 +18,16 @@ import {
 } from "../fixtures/mistakes/parts.ts"
 import { shape } from "./scripted.ts"
 
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const holds = <T extends true>(_: T): void => {}
-
 test("policies change what a stage fails with", () => {
   const dropped = brevity.pipe(Stage.recover({ TooLong: "drop the group" }))
   const stopped = brevity.pipe(Stage.retry({ times: 2 }), Stage.stop("TooLong"))
   const timed = brevity.pipe(Stage.timeout(100))
   const safe = brevity.pipe(Stage.timeout(100), Stage.recover({ TimedOut: "sample again", TooLong: "drop the group" }))
-  holds<Same<Stage.Failure<typeof brevity>, TooLong>>(true)
-  holds<Same<Stage.Failure<typeof dropped>, never>>(true)
-  holds<Same<Stage.Stops<typeof stopped>, TooLong>>(true)
-  holds<Same<Stage.Failure<typeof timed>, TooLong | Errors.TimedOut>>(true)
-  holds<Same<Stage.Failure<typeof safe>, never>>(true)
+  expectTypeOf<Stage.Failure<typeof brevity>>().toEqualTypeOf<TooLong>()
+  expectTypeOf<Stage.Failure<typeof dropped>>().toEqualTypeOf<never>()
+  expectTypeOf<Stage.Stops<typeof stopped>>().toEqualTypeOf<TooLong>()
+  expectTypeOf<Stage.Failure<typeof timed>>().toEqualTypeOf<TooLong | Errors.TimedOut>()
+  expectTypeOf<Stage.Failure<typeof safe>>().toEqualTypeOf<never>()
   expect(safe.policies).toEqual([
     { policy: "timeout", ms: 100 },
     { policy: "recover", by: { TimedOut: "sample again", TooLong: "drop the group" } },
@@ -44,8 +41,8 @@ test("policies change what a stage fails with", () => {
 test("what stops a stage is in the experiment's type", () => {
   const stopped = start.pipe(sample, brevity.pipe(Stage.stop("TooLong")))
   const dropped = start.pipe(sample, brevity.pipe(Stage.recover({ TooLong: "drop the group" })))
-  holds<Same<Experiment.Stops<typeof stopped>, TooLong>>(true)
-  holds<Same<Experiment.Stops<typeof dropped>, never>>(true)
+  expectTypeOf<Experiment.Stops<typeof stopped>>().toEqualTypeOf<TooLong>()
+  expectTypeOf<Experiment.Stops<typeof dropped>>().toEqualTypeOf<never>()
   expect(Experiment.handled(dropped)).toBe(dropped)
 })
 
@@ -56,8 +53,8 @@ test("a step stage reads groups as arrays", async () => {
     needs: [Artefact.Rollouts, Artefact.Policy],
     gives: Lengths,
     run: ({ policy, rollouts }) => {
-      holds<Same<typeof rollouts, ReadonlyArray<Artefact.Rollouts>>>(true)
-      holds<Same<typeof policy, Artefact.Policy>>(true)
+      expectTypeOf<typeof rollouts>().toEqualTypeOf<ReadonlyArray<Artefact.Rollouts>>()
+      expectTypeOf<typeof policy>().toEqualTypeOf<Artefact.Policy>()
       return Effect.succeed(new Lengths({ of: [rollouts.length] }))
     },
   })
@@ -109,18 +106,19 @@ test("a computed setting is checked when the experiment is made", () => {
   })
 })
 
+const reserved = (groupSize: number) => {
+  const x = start.pipe(Sample.stage({ groupSize, maxNewTokens: 10 }), judge, advantage, update, measured)
+  return Experiment.reservations(x, shape, 5)
+}
+
 test("reservations grow with what they hold, and know the pipeline's load", () => {
-  const of = (groupSize: number) => {
-    const x = start.pipe(Sample.stage({ groupSize, maxNewTokens: 10 }), judge, advantage, update, measured)
-    return Experiment.reservations(x, shape, 5)
-  }
-  const two = of(2)
+  const two = reserved(2)
   // One prompt a step: 5 + 2 × 10 positions × 2 layers × (keys + values) × 1 head × 4 × 4 bytes.
   expect(two[0]).toEqual({ stage: "Sample", index: 0, part: "cache", bytes: 25 * 2 * 2 * 4 * 4 })
   // Rank 16 beside seven linears of two layers, with gradient and two moments, f32.
   const linears = [16, 12, 12, 16, 24, 24, 24].reduce((a, b) => a + b, 0)
   expect(two.find((r) => r.part === "adapter and optimiser")?.bytes).toBe(16 * linears * 2 * 4 * 4)
-  const more = of(4)
+  const more = reserved(4)
   for (const [i, held] of two.entries()) {
     expect(held.bytes).toBeGreaterThan(0)
     expect(more[i]?.bytes).toBeGreaterThanOrEqual(held.bytes)

@@ -106,14 +106,16 @@ export const scripted = (script: Script = {}) => {
     loadState: () => Effect.succeed("a0"),
     memory: () => Effect.succeed({ live: 0, peak: 0, tensors: 0 }),
   })
-  const layer = Layer.mergeAll(Layer.succeed(LanguageModel, model), at(), data)
+  const layer = Layer.mergeAll(Layer.succeed(LanguageModel, model), at, data)
   return { asked, layer }
 }
 
 export const policy: Artefact.PolicyRef = { base: "base", adapter: "a0", step: 3 }
 
 /** Step 4 of 20. */
-export const at = () =>
-  Layer.succeed(Step, Step.of({ seed: 7, step: 4, steps: 20, policy, by: { adapter: "train" }, adapter: "train" }))
+const at = Layer.succeed(
+  Step,
+  Step.of({ seed: 7, step: 4, steps: 20, policy, by: { adapter: "train" }, adapter: "train" }),
+)
 
 const data = Layer.succeed(Data, Data.of({ jsonl: () => Effect.succeed([]), heldOut: Effect.succeed([]) }))

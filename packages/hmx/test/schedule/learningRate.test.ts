@@ -37,13 +37,14 @@ test("it rises over the warm-up to the full rate, and never after it", () => {
   )
 })
 
+const six = (schedule: "linear" | "cosine" | "constant") =>
+  all({ schedule, learningRate: 1, warmupSteps: 2, steps: 6 }).map((rate) => rate.toFixed(6))
+
 test("transformers' figures: get_linear and get_cosine_schedule_with_warmup, 6 updates of which 2 warm up", () => {
-  const of = (schedule: "linear" | "cosine" | "constant") =>
-    all({ schedule, learningRate: 1, warmupSteps: 2, steps: 6 }).map((rate) => rate.toFixed(6))
   // Theirs are 0 and 1/2 in the warm-up; ours 1/2 and 1, so that the first update moves something. After it they are the same.
-  expect(of("linear")).toEqual(["0.500000", "1.000000", "1.000000", "0.750000", "0.500000", "0.250000"])
-  expect(of("cosine")).toEqual(["0.500000", "1.000000", "1.000000", "0.853553", "0.500000", "0.146447"])
-  expect(of("constant")).toEqual(["0.500000", "1.000000", "1.000000", "1.000000", "1.000000", "1.000000"])
+  expect(six("linear")).toEqual(["0.500000", "1.000000", "1.000000", "0.750000", "0.500000", "0.250000"])
+  expect(six("cosine")).toEqual(["0.500000", "1.000000", "1.000000", "0.853553", "0.500000", "0.146447"])
+  expect(six("constant")).toEqual(["0.500000", "1.000000", "1.000000", "1.000000", "1.000000", "1.000000"])
 })
 
 test("a warm-up of one is the full rate from the first update on", () => {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import * as path from "node:path"
-import { linearShape } from "../decoder/DecoderSpec.ts"
+import { linearNames, linearShape } from "../decoder/DecoderSpec.ts"
 import { loraTargets, peftKey } from "../lora/LoraConfig.ts"
 import type { LoraConfig, LoraState, LoraTarget } from "../lora/LoraConfig.ts"
 import type { ModelConfig } from "./config.ts"
@@ -144,6 +144,12 @@ export const readAdapter = Effect.fnUntraced(function* (folder: string, model: M
   return adapter
 })
 
+/** PEFT itself writes "all-linear" as the names it stood for; other readers know no other way. */
+const targetList = (targets: LoraConfig["targets"]): string | ReadonlyArray<string> => {
+  if (targets === "all-linear") return linearNames.map((name) => name.slice(name.indexOf(".") + 1)).toSorted()
+  return typeof targets === "string" ? targets : targets.toSorted()
+}
+
 /** The two files of an adapter, to be written (with others, if need be, by one `writeAtomically`). `base` names the model. */
 export const adapterFiles = (
   folder: string,
@@ -169,7 +175,7 @@ export const adapterFiles = (
         peft_type: "LORA",
         r: rank,
         rank_pattern: rankPattern,
-        target_modules: typeof targets === "string" ? targets : targets.toSorted(),
+        target_modules: targetList(targets),
         task_type: "CAUSAL_LM",
         use_dora: false,
         use_rslora: rslora,

@@ -79,6 +79,17 @@ describe("an adapter of PEFT's", () => {
     expect(new Set(ours.target_modules)).toEqual(new Set(theirs.target_modules))
   })
 
+  it("of every linear layer is written with their names, as PEFT does", () => {
+    const tensors = new Map<string, { shape: ReadonlyArray<number>; data: Float32Array }>()
+    const folder = fresh("all")
+    const config = { rank: 1, alpha: 2, rslora: false, targets: "all-linear", rankPattern: {}, alphaPattern: {} }
+    Effect.runSync(writeAdapter(folder, { config, tensors }, "base"))
+    const json = JSON.parse(fs.readFileSync(join(folder, "adapter_config.json"), "utf8"))
+    const names = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    expect(json.target_modules).toEqual(names)
+    expect(json.base_model_name_or_path).toBe("base")
+  })
+
   it("keeps its options: a regular expression, ranks and alphas by pattern", () => {
     const { config, tensors } = Effect.runSync(readAdapter(golden, model))
     expect(config).toEqual({

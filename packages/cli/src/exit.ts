@@ -9,7 +9,7 @@ const isTagged = (error: unknown): error is { readonly _tag: string } =>
   typeof error === "object" && error !== null && "_tag" in error
 
 /** Errors that are the user's to mend, before any work was done. */
-const badInput = new Set(["BadInput", "StorageFailed", "ShowHelp"])
+const badInput = new Set(["BadInput", "StorageFailed", "OverBudget", "Refused", "ShowHelp"])
 
 /** 0, 2 for bad input (nothing was run), 130 when interrupted, 1 for a run that failed. */
 export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
@@ -23,7 +23,8 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 export const messageOf = (cause: Cause.Cause<unknown>): string | undefined => {
   if (Cause.hasInterruptsOnly(cause)) return undefined
   const error = Cause.squash(cause)
-  if (CliError.isCliError(error)) return undefined
+  // The command line's own errors, and a failed run with what was saved of it, have been told where they arose.
+  if (CliError.isCliError(error) || (isTagged(error) && error._tag === "RunFailed")) return undefined
   // A typed error is for the user; anything else is a mistake of HMX, and its stack is what helps to mend it.
   if (isTagged(error) && error instanceof Error) return `error: ${error.message}`
   return `unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`

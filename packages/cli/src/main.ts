@@ -8,6 +8,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { hmx } from "./commands.ts"
 import { codeOf, messageOf } from "./exit.ts"
+import { localModels } from "./localModels.ts"
 import { version } from "./version.ts"
 
 const formatter = CliOutput.defaultFormatter({ colors: false })
@@ -31,7 +32,7 @@ const presenter: CliOutput.Presenter = {
     }),
 }
 
-/** The program for these arguments. */
+/** The program for these arguments; it wants the `Models` that experiments name. */
 export const program = (argv: ReadonlyArray<string>) =>
   Command.runWith(hmx, { version })(argv).pipe(
     Effect.provideService(CliOutput.Presenter, presenter),
@@ -47,7 +48,7 @@ export const program = (argv: ReadonlyArray<string>) =>
 
 /** Runs the program as this process: SIGINT and SIGTERM interrupt it. */
 export const main = (argv: ReadonlyArray<string>): void =>
-  NodeRuntime.runMain(program(argv), {
+  NodeRuntime.runMain(Effect.provide(program(argv), localModels), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => onExit(codeOf(exit)),
   })

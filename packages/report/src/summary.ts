@@ -9,7 +9,8 @@ import * as format from "./format.ts"
 export interface Finished {
   readonly name: string
   readonly steps: number
-  readonly seconds: number
+  /** Absent where a run of the past is shown. */
+  readonly seconds?: number
   readonly adapter: { readonly path: string; readonly digest: string }
   readonly before: ReadonlyArray<Artefact.Report>
   readonly after: ReadonlyArray<Artefact.Report>
@@ -25,7 +26,7 @@ export const summary = (run: Finished): string => {
   const [earlier, later] = [all(run.before), all(run.after)]
   const samples = answers(earlier.answers, later.answers)
   const paragraphs = [
-    `${escape(run.name, 60)}: ${run.steps} steps in ${format.duration(run.seconds)}`,
+    `${escape(run.name, 60)}: ${run.steps} steps${run.seconds === undefined ? "" : ` in ${format.duration(run.seconds)}`}`,
     benchmarks(earlier.measures, later.measures),
     ...(samples === "" ? [] : [`answers before and after\n\n${samples}`]),
     `adapter (PEFT): ${escape(run.adapter.path, 400)}\n         digest: ${escape(run.adapter.digest)}`,

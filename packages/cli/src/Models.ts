@@ -1,0 +1,33 @@
+/** Finds the model that an experiment names, and says how it is loaded. */
+import type { Loadable } from "@hmx/runtime"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Errors, Model } from "hmx"
+import type { Locate } from "@hmx/runtime"
+
+/** Where tensors are computed. */
+export interface Engine {
+  readonly engine: "tfjs"
+  readonly backend: "wasm" | "cpu" | "tensorflow"
+  readonly threads?: number | undefined
+}
+
+/** What loading can fail with, beside a mistake of HMX. */
+export type Unloadable =
+  | Errors.BadInput
+  | Errors.StorageFailed
+  | Errors.DeviceLost
+  | Errors.OutOfMemory
+  | Errors.NonFinite
+
+export class Models extends Context.Service<
+  Models,
+  {
+    /** Reads the model's configuration, and no weight. */
+    readonly find: (
+      model: Model.Model,
+      locate: Locate,
+      engine: Engine,
+    ) => Effect.Effect<Loadable<Unloadable>, Errors.BadInput | Errors.StorageFailed>
+  }
+>()("hmx/cli/Models") {}

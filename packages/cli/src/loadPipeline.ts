@@ -1,0 +1,59 @@
+/** Imports a pipeline's file. Node strips its types; whatever is wrong with it is said with file and line. */
+import { escape } from "@hmx/report"
+import * as Effect from "effect/Effect"
+import { Errors, Experiment } from "hmx"
+import { statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { shown } from "./paths.ts"
+
+export interface Pipeline {
+  /** Absolute path. */
+  readonly file: string
+  readonly experiment: Experiment.Any
+}
+
+const expected = "a pipeline file whose default export is an experiment"
+
+export const loadPipeline = Effect.fnUntraced(function* (given: string) {
+  const file = resolve(given)
+  const refuse = (where: string, found: string, wanted = expected) =>
+    new Errors.BadInput({ where: escape(where), found: escape(found, 600), expected: wanted })
+  const info = statSync(file, { throwIfNoEntry: false })
+  if (info === undefined) return yield* refuse(given, "no such file")
+  if (!info.isFile()) return yield* refuse(given, "a folder")
+  const module = yield* Effect.tryPromise({
+    try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(file).href),
+    catch: (error) => refuse(placeOf(error, file), reasonOf(error)),
+  })
+  const experiment = module.default
+  if (!Experiment.is(experiment)) return yield* refuse(shown(file), kindOf(experiment))
+  return { file, experiment } satisfies Pipeline
+})
+
+const kindOf = (value: unknown): string => {
+  if (value === undefined) return "no default export"
+  const kind = typeof value === "object" && value !== null && "kind" in value ? ` (a ${String(value.kind)})` : ""
+  return `a default export that is not an experiment${kind}`
+}
+
+/** What is wrong with a module that did not load. */
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return `a module that throws ${String(error)}`
+  const code = "code" in error ? String(error.code) : ""
+  const message = error.message.replaceAll(/\s+/g, " ").trim()
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return `TypeScript that Node cannot strip: ${message}`
+  if (code === "ERR_INVALID_TYPESCRIPT_SYNTAX" || error instanceof SyntaxError) return `a syntax error: ${message}`
+  return message
+}
+
+/** `file:line` of the user's code that an error comes from: the first place in its stack that is not HMX's or Node's own. */
+const placeOf = (error: unknown, file: string): string => {
+  const language = dirname(fileURLToPath(import.meta.resolve("hmx")))
+  const stack = error instanceof Error ? (error.stack ?? "") : ""
+  for (const [, path, line] of stack.matchAll(/(?:file:\/\/)?(\/[^\s():]+):(\d+)/g)) {
+    const place = decodeURI(path ?? "")
+    if (!place.startsWith(language) && !place.includes("/node_modules/")) return `${shown(place)}:${line}`
+  }
+  return shown(file)
+}

@@ -1,0 +1,39 @@
+/** An experiment with some of its settings changed by flags. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Errors, type Experiment, Model, Settings } from "hmx"
+import { resolve } from "node:path"
+
+/** What flags may change; kept in experiment.json, so that `resume` changes the same. */
+export const Changes = Schema.Struct({
+  seed: Schema.optional(Schema.Int),
+  steps: Schema.optional(Schema.Int),
+  model: Schema.optional(Schema.String),
+  memory: Schema.optional(Schema.String),
+})
+export type Changes = {
+  readonly seed?: number | undefined
+  readonly steps?: number | undefined
+  /** "nano" or a folder. */
+  readonly model?: string | undefined
+  readonly memory?: string | undefined
+}
+
+const isMemory = (text: string): text is Settings.Memory => Settings.bytes(text) > 0
+
+/** The experiment under these changes; a folder is relative to the working directory. */
+export const changed = Effect.fnUntraced(function* (experiment: Experiment.Any, changes: Changes) {
+  const { memory, model, seed, steps } = changes
+  if (memory !== undefined && !isMemory(memory)) {
+    const expected = 'an amount such as "2 GiB" or "512 MiB"'
+    return yield* new Errors.BadInput({ where: "--memory", found: JSON.stringify(memory), expected })
+  }
+  const settings: Settings.Settings = {
+    ...experiment.settings,
+    ...(seed === undefined ? {} : { seed }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(model === undefined ? {} : { model: model === "nano" ? Model.nano : Model.folder(resolve(model)) }),
+  }
+  return { ...experiment, settings } satisfies Experiment.Any
+})

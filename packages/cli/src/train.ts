@@ -1,0 +1,74 @@
+/** What `run` and `resume` have in common: the screen, the end's summary, and how each end is told. */
+import { escape, reservations, summary } from "@hmx/report"
+import { Miswired, OverBudget, type Outcome, RunFailed } from "@hmx/runtime"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import { existsSync, readFileSync } from "node:fs"
+import type { Pipeline } from "./loadPipeline.ts"
+import { shown } from "./paths.ts"
+import { Refused } from "./Refused.ts"
+import { type Screen, screen } from "./Screen.ts"
+import { stageLine } from "./stageLine.ts"
+
+/** Shows a run from its start to its end, however that comes. */
+export const train = (
+  pipeline: Pipeline,
+  mode: { readonly quiet: boolean; readonly json: boolean },
+  work: (screen: Screen) => Effect.Effect<Outcome, unknown, unknown>,
+) =>
+  Effect.gen(function* () {
+    const view = screen(mode)
+    const goOn = (): string => {
+      const folder = view.folder()
+      if (folder === undefined || !existsSync(folder)) return "nothing was saved"
+      const saved = view.saved()
+      const what = saved === undefined ? "no step was done" : `saved: ${escape(shown(saved))}`
+      return `${what}\ngo on with: npx hmx resume ${escape(shown(folder))}`
+    }
+    const stopped = () => process.stderr.write(`\nstopped; ${goOn()}\n`)
+    const outcome = yield* provided(work(view)).pipe(
+      Effect.mapError((error) => told(error, pipeline)),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (!(error instanceof RunFailed)) return
+          view.print("")
+          process.stderr.write(`error: ${escape(error.message, 1000)}\n${goOn()}\n`)
+        }),
+      ),
+      Effect.onInterrupt(() => Effect.sync(stopped)),
+    )
+    if (mode.json) return view.print(JSON.stringify({ _tag: "Outcome", ...outcome }))
+    const { adapter, evaluations, folder, name, seconds, steps } = outcome
+    view.print(
+      `\n${summary({
+        name,
+        steps,
+        seconds,
+        adapter: { path: `${shown(folder)}/${adapter.path}`, digest: adapter.digest },
+        before: evaluations.at(0)?.reports ?? [],
+        after: evaluations.at(-1)?.reports ?? [],
+      })}`,
+    )
+  })
+
+/**
+ * The types of an experiment that comes from a file are not known here. What its stages ask for beside the runtime's services is
+ * provided by nobody, and such a stage dies with the service's name.
+ */
+const provided = (effect: Effect.Effect<Outcome, unknown, unknown>) =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+  effect as Effect.Effect<Outcome, unknown, FileSystem.FileSystem>
+
+/** A wiring error with the line of its stage, a budget with its table; other errors have their own words. */
+export const told = (error: unknown, { experiment, file }: Pipeline): unknown => {
+  if (error instanceof OverBudget) {
+    return new Refused({ message: `${error.message}\n\n${reservations(error)}` })
+  }
+  if (error instanceof Miswired) {
+    const problem = error.problems[0]
+    const names = experiment.stages.map((stage) => stage.name)
+    const line = stageLine(readFileSync(file, "utf8"), names, problem?.index ?? 0)
+    return new Refused({ message: `${shown(file)}${line === undefined ? "" : `:${line}`}: ${problem?.sentence ?? ""}` })
+  }
+  return error
+}

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { Manifest, rooms, violations } from "./_internals/arrows.ts"
+import { Manifest, rooms, undeclarable, violations } from "./_internals/arrows.ts"
 import { scanImports } from "./_internals/scanImports.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -26,6 +26,14 @@ describe("the tree", () => {
     expect(Object.fromEntries(names)).toEqual(
       Object.fromEntries(Object.entries(rooms).map(([folder, { name }]) => [folder, name])),
     )
+  })
+
+  it("no package.json declares an arrow that is not in the table", () => {
+    const found = folders.flatMap((folder) => undeclarable(folder, manifest(`packages/${folder}/package.json`)))
+    expect(found).toEqual([])
+    expect(undeclarable("lm", { name: "@hmx/lm", dependencies: { "@hmx/cli": "1", hmx: "1" } })).toEqual([
+      "packages/lm/package.json: no arrow goes from lm to cli",
+    ])
   })
 
   it("no import goes against the table", () => {

@@ -59,6 +59,16 @@ const packageOf = (specifier: string): string =>
 const declared = (manifest: Manifest | undefined): Array<string> =>
   Object.keys({ ...manifest?.dependencies, ...manifest?.peerDependencies, ...manifest?.devDependencies })
 
+/** Packages of ours that a package.json declares against the table; what only its tests need is among `devDependencies`. */
+export const undeclarable = (folder: string, { dependencies, peerDependencies }: Manifest): ReadonlyArray<string> => {
+  const allowed = [...(rooms[folder]?.mayImport ?? []), ...(rooms[folder]?.scriptsMayImport ?? [])]
+  return Object.entries(rooms).flatMap(([target, { name }]) =>
+    name in { ...dependencies, ...peerDependencies } && !allowed.includes(target)
+      ? [`packages/${folder}/package.json: no arrow goes from ${folder} to ${target}`]
+      : [],
+  )
+}
+
 const scan = (path: string, text: string) => {
   try {
     return scanImports(text)

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs"
 import { Reward, Rubric } from "hmx"
 import { describe, expect, it } from "vitest"
 import { checkReward, LawBroken, type LawName, rewardLaws, type RewardLawsOptions } from "../src/index.ts"
@@ -120,20 +119,6 @@ describe("rubrics", () => {
   it("a judge that remembers is found", () => {
     let asked = 0
     expect(broken(feelings, { judge: () => -(++asked % 7) })).toContain("deterministic")
-  })
-
-  // The rubric stands beside the packages, for users to read and to change.
-  const shipped = new URL("../../../rubrics/human-like.ts", import.meta.url)
-  it.skipIf(!existsSync(shipped))("the shipped rubric keeps every law: plain, reversed, guided", async () => {
-    const module: { readonly humanLike: Rubric.Rubric<"human-like", Reward.Range> } = await import(shipped.href)
-    for (const form of [
-      module.humanLike,
-      module.humanLike.reversed(),
-      module.humanLike.guided(),
-      module.humanLike.reversed().guided(),
-    ]) {
-      checkReward(form)
-    }
   })
 })
 

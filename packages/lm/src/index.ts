@@ -23,3 +23,5 @@ export { forwardBackward, lossGradient, sequenceLogProbs } from "./train/forward
 export type { HostLoss, SequenceValues } from "./train/forwardBackward.ts"
 export { Pretrainer } from "./train/Pretrainer.ts"
 export type { HostArray, PretrainOptions, PretrainResult, PretrainSequence } from "./train/Pretrainer.ts"
+export * as LocalLanguageModel from "./local/LocalLanguageModel.ts"
+export { LocalModel } from "./local/LocalModel.ts"

@@ -20,6 +20,19 @@ export interface Parameter {
   moments: AdamWState | undefined
 }
 
+/** AdamW's moments of one parameter, on the host. */
+export interface Moments {
+  readonly m: Float32Array
+  readonly v: Float32Array
+  readonly shape: ReadonlyArray<number>
+}
+
+/** The optimiser on the host; moments by PEFT's keys, none before the first step. */
+export interface OptimizerState {
+  readonly steps: number
+  readonly moments: ReadonlyMap<string, Moments>
+}
+
 interface Pair extends LoraTarget {
   readonly a: Parameter
   readonly b: Parameter
@@ -152,6 +165,27 @@ export class Lora {
         this.parameters.map(({ key, tensor }) => [key, { data: floats(this.#engine, tensor), shape: tensor.shape }]),
       ),
     }
+  }
+
+  optimizerState(): OptimizerState {
+    const engine = this.#engine
+    const moments = this.parameters.flatMap(({ key, tensor, moments }) =>
+      moments === undefined
+        ? []
+        : [[key, { m: floats(engine, moments.m), v: floats(engine, moments.v), shape: tensor.shape }] as const],
+    )
+    return { steps: this.steps, moments: new Map(moments) }
+  }
+
+  setOptimizer({ steps, moments }: OptimizerState): void {
+    const engine = this.#engine
+    for (const parameter of this.parameters) {
+      engine.free(parameter.moments?.m, parameter.moments?.v)
+      const found = moments.get(parameter.key)
+      const upload = (data: Float32Array) => engine.keep(engine.upload(data, parameter.tensor.shape, "f32"))
+      parameter.moments = found === undefined ? undefined : { m: upload(found.m), v: upload(found.v) }
+    }
+    this.steps = steps
   }
 
   /** First 16 hex digits of sha-256 over the f32 bytes of all tensors, in the order of PEFT's keys. */

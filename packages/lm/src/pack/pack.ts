@@ -42,6 +42,28 @@ const compare = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): number => 
   return a.length - b.length
 }
 
+/**
+ * Sequences in parts of at most `maxTokens` tokens each (or one sequence), those that share prefixes together; as indices. Sharing
+ * is only lost between two parts.
+ */
+export const parts = (sequences: ReadonlyArray<Sequence>, maxTokens: number): ReadonlyArray<ReadonlyArray<number>> => {
+  const order = sequences
+    .map(({ tokens }, index) => ({ tokens, index }))
+    .toSorted((a, b) => compare(a.tokens, b.tokens))
+  const out: Array<Array<number>> = []
+  let room = 0
+  for (const { tokens, index } of order) {
+    const last = out.at(-1)
+    if (last !== undefined && tokens.length <= room) last.push(index)
+    else {
+      out.push([index])
+      room = maxTokens
+    }
+    room -= tokens.length
+  }
+  return out
+}
+
 /** Packs sequences into one batch. `share: false` gives every sequence rows of its own. */
 export const pack = (sequences: ReadonlyArray<Sequence>, options: { readonly share?: boolean } = {}): Packed => {
   const share = options.share ?? true

@@ -3,7 +3,7 @@ import type { Decoder } from "../decoder/Decoder.ts"
 import type { Lora } from "../lora/Lora.ts"
 import type { LossResult } from "../loss/index.ts"
 import { policyLoss } from "../loss/index.ts"
-import { pack } from "../pack/pack.ts"
+import { pack, parts } from "../pack/pack.ts"
 import type { Packed, Sequence } from "../pack/pack.ts"
 import { packedLogProbs } from "../pack/packedLogProbs.ts"
 import type { PairValues } from "../pack/packedLogProbs.ts"
@@ -118,6 +118,9 @@ export const forwardBackward = (
   return { loss, metrics }
 }
 
+/** Tokens of a forward pass without gradients: what bounds its memory. */
+const tokensAtOnce = 16_384
+
 /** Log-probabilities and entropies without gradients; `lora` undefined is the base. */
 export const sequenceLogProbs = (
   decoder: Decoder,
@@ -125,8 +128,12 @@ export const sequenceLogProbs = (
   sequences: ReadonlyArray<Sequence>,
   options: { readonly temperature?: number | undefined; readonly checkpoint?: (() => void) | undefined } = {},
 ): ReadonlyArray<SequenceValues> => {
-  const packed = pack(sequences)
-  const values = packedLogProbs(decoder, packed, { ...options, lora: lora?.layers })
-  checkFinite("log-probabilities", values.logprobs)
-  return bySequence(packed, values)
+  const values = new Map<number, SequenceValues>()
+  for (const part of parts(sequences, tokensAtOnce)) {
+    const packed = pack(part.flatMap((index) => sequences[index] ?? []))
+    const found = packedLogProbs(decoder, packed, { ...options, lora: lora?.layers })
+    checkFinite("log-probabilities", found.logprobs)
+    bySequence(packed, found).forEach((of, i) => values.set(part[i] ?? -1, of))
+  }
+  return sequences.flatMap((_, index) => values.get(index) ?? [])
 }

@@ -1,0 +1,275 @@
+/**
+ * A language model in this process, synchronous: what the worker runs. The methods are hmx's primitives, over lists of requests
+ * that are computed together; what a request returns does not depend on the others. They throw hmx's typed errors.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Errors } from "hmx"
+import type {
+  Adapter,
+  Chat,
+  Choices,
+  ChoicesRequest,
+  Completion,
+  ForwardBackwardRequest,
+  ForwardBackwardResult,
+  LogprobsRequest,
+  LoraOptions,
+  MemoryUse,
+  ModelInfo,
+  OptimStepRequest,
+  OptimStepResult,
+  SampleRequest,
+  Tokens,
+} from "hmx"
+import * as path from "node:path"
+import type { Decoder } from "../decoder/Decoder.ts"
+import { freeDecoder, loadDecoder } from "../decoder/Decoder.ts"
+import type { Engine } from "../Engine.ts"
+import type { Checkpoint } from "../io/checkpoint.ts"
+import { openCheckpoint } from "../io/checkpoint.ts"
+import { shapeOfConfig } from "../io/config.ts"
+import { writeAtomically } from "../io/Files.ts"
+import { adapterFiles, readAdapter } from "../io/peft.ts"
+import { Lora } from "../lora/Lora.ts"
+import { loraConfig } from "../lora/LoraConfig.ts"
+import { optimizerFile, readOptimizer } from "../lora/optimizerFile.ts"
+import { optimStep } from "../lora/optimStep.ts"
+import { generate } from "../sample/generate.ts"
+import { openTokenizer } from "../tokenizer/index.ts"
+import type { Tokenizer } from "../tokenizer/index.ts"
+import { forwardBackward, sequenceLogProbs } from "../train/forwardBackward.ts"
+import { checkAdapterName, checkPositive, checkTokens } from "./requests.ts"
+
+/** How a running call learns that it is no longer wanted. */
+export interface Control {
+  /** Throws to stop the whole call; asked between two layers. */
+  readonly checkpoint: () => void
+  /** Whether this request alone is no longer wanted; asked once a token. */
+  readonly dropped: (request: number) => boolean
+}
+
+/** Runs a synchronous effect; what it fails with is thrown. */
+const runOrThrow = <A, E>(effect: Effect.Effect<A, E>): A => {
+  const exit = Effect.runSyncExit(effect)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw Cause.squash(exit.cause)
+}
+
+export class LocalModel {
+  readonly info: ModelInfo
+  readonly decoder: Decoder
+  readonly tokenizer: Tokenizer
+  readonly #checkpoint: Checkpoint
+  readonly #adapters = new Map<string, Lora>()
+
+  private constructor(checkpoint: Checkpoint, tokenizer: Tokenizer, decoder: Decoder, digest: string) {
+    const { info } = decoder.engine
+    this.#checkpoint = checkpoint
+    this.decoder = decoder
+    this.tokenizer = tokenizer
+    const { eos } = checkpoint.config
+    this.info = {
+      name: path.basename(checkpoint.folder),
+      digest,
+      shape: shapeOfConfig(checkpoint.config, info.compute === "f32" ? 4 : 2),
+      // A tokenizer's end of turn ends an answer too, as in TRL.
+      eos: [...new Set([...eos, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos])])],
+      engine: { name: info.name, version: info.version, device: info.device, dtype: info.compute },
+    }
+  }
+
+  /** Opens a checkpoint's folder, checks it, and loads it onto the engine. */
+  static load(engine: Engine, folder: string): Effect.Effect<LocalModel, Errors.BadInput | Errors.StorageFailed> {
+    return Effect.gen(function* () {
+      const checkpoint = yield* openCheckpoint(folder)
+      const tokenizer = yield* openTokenizer(folder, checkpoint.config.spec.vocab)
+      const { decoder, digest } = yield* loadDecoder(engine, checkpoint)
+      return new LocalModel(checkpoint, tokenizer, decoder, digest)
+    })
+  }
+
+  encodeChat(chats: ReadonlyArray<Chat.Chat>): ReadonlyArray<Tokens> {
+    return chats.map((chat): Tokens => {
+      const text = runOrThrow(this.tokenizer.renderChat(chat, { addGenerationPrompt: true }))
+      return this.tokenizer.encode(text)
+    })
+  }
+
+  encode(texts: ReadonlyArray<string>): ReadonlyArray<Tokens> {
+    return texts.map((text) => this.tokenizer.encode(text))
+  }
+
+  decode(tokens: ReadonlyArray<Tokens>): ReadonlyArray<string> {
+    return tokens.map((ids) => this.tokenizer.decode(ids))
+  }
+
+  sample(requests: ReadonlyArray<SampleRequest>, control?: Control): ReadonlyArray<ReadonlyArray<Completion>> {
+    const { spec } = this.decoder
+    requests.forEach(({ prompt, n, params }) => {
+      checkTokens(spec, "prompt", prompt, 1)
+      checkPositive("n", n)
+      checkPositive("maxNewTokens", params.maxNewTokens)
+      if (prompt.length + params.maxNewTokens > spec.context)
+        throw new Errors.BadInput({
+          where: "sample, prompt and maxNewTokens",
+          found: `${prompt.length} + ${params.maxNewTokens} tokens`,
+          expected: `at most ${spec.context}, the model's context`,
+        })
+    })
+    return this.#byAdapter(requests, (lora, of, indices) =>
+      generate(this.decoder, of, {
+        lora,
+        eos: this.info.eos,
+        checkpoint: control?.checkpoint,
+        dropped: control && ((i) => control.dropped(indices[i] ?? 0)),
+      }),
+    )
+  }
+
+  logprobs(requests: ReadonlyArray<LogprobsRequest>, control?: Control): ReadonlyArray<ReadonlyArray<number>> {
+    for (const { tokens, from } of requests) {
+      checkTokens(this.decoder.spec, "tokens", tokens, 1)
+      if (!Number.isSafeInteger(from) || from < 1 || from > tokens.length)
+        throw new Errors.BadInput({
+          where: "logprobs, from",
+          found: String(from),
+          expected: `a whole number from 1 to ${tokens.length}, the length of tokens`,
+        })
+    }
+    // One batch has one temperature.
+    const temperatures = new Set(requests.map(({ temperature }) => temperature ?? 1))
+    const results = new Map<LogprobsRequest, ReadonlyArray<number>>()
+    for (const temperature of temperatures) {
+      const same = requests.filter((request) => (request.temperature ?? 1) === temperature)
+      const options = { temperature, checkpoint: control?.checkpoint }
+      this.#byAdapter(same, (lora, of) => sequenceLogProbs(this.decoder, lora, of, options)).forEach((values, i) => {
+        const request = same[i]
+        if (request !== undefined) results.set(request, Array.from(values.logprobs))
+      })
+    }
+    return requests.map((request) => results.get(request) ?? [])
+  }
+
+  choices(requests: ReadonlyArray<ChoicesRequest>, control?: Control): ReadonlyArray<Choices> {
+    for (const { context, continuations } of requests) {
+      checkTokens(this.decoder.spec, "context", context, 1)
+      for (const continuation of continuations) checkTokens(this.decoder.spec, "continuation", continuation, 1)
+    }
+    const flat = requests.flatMap(({ context, continuations, by }) =>
+      continuations.map((continuation) => ({ tokens: [...context, ...continuation], from: context.length, by })),
+    )
+    const sums = this.logprobs(flat, control).map((logprobs) => logprobs.reduce((a, b) => a + b, 0))
+    let next = 0
+    return requests.map(({ continuations }) => ({ logprobs: sums.slice(next, (next += continuations.length)) }))
+  }
+
+  forwardBackward(request: ForwardBackwardRequest, control?: Control): ForwardBackwardResult {
+    for (const { prompt, completions } of request.groups) {
+      checkTokens(this.decoder.spec, "prompt", prompt, 1)
+      for (const { tokens, oldLogprobs } of completions) {
+        checkTokens(this.decoder.spec, "completion", [...prompt, ...tokens], prompt.length)
+        if (oldLogprobs !== undefined && oldLogprobs.length !== tokens.length)
+          throw new Errors.BadInput({
+            where: "forwardBackward, oldLogprobs",
+            found: `${oldLogprobs.length} values`,
+            expected: `${tokens.length}, one a token`,
+          })
+      }
+    }
+    return forwardBackward(this.decoder, this.adapter(request.adapter), request, control?.checkpoint)
+  }
+
+  optimStep(request: OptimStepRequest): OptimStepResult {
+    const lora = this.adapter(request.adapter)
+    const gradNorm = optimStep(this.decoder.engine, lora, request)
+    return { gradNorm, adapterDigest: lora.digest() }
+  }
+
+  zeroGrad(adapter: string): void {
+    this.#adapters.get(adapter)?.zeroGrad()
+  }
+
+  createAdapter(name: string, options: LoraOptions, seed: number): string {
+    checkAdapterName(name)
+    return this.#put(name, Lora.create(this.decoder.engine, this.decoder.spec, loraConfig(options), seed))
+  }
+
+  dropAdapter(name: string): void {
+    this.#adapters.get(name)?.free()
+    this.#adapters.delete(name)
+  }
+
+  saveState(name: string, folder: string, options: { readonly optimizer: boolean }): void {
+    const lora = this.adapter(name)
+    const files = runOrThrow(adapterFiles(folder, lora.state(), this.info.name))
+    const optimizer = options.optimizer ? [runOrThrow(optimizerFile(folder, lora.optimizerState()))] : []
+    runOrThrow(writeAtomically([...optimizer, ...files]))
+  }
+
+  /** Returns the adapter's digest. */
+  loadState(name: string, folder: string, options: { readonly optimizer: boolean }): string {
+    checkAdapterName(name)
+    const state = runOrThrow(readAdapter(folder, this.#checkpoint.config))
+    const shapes = new Map(Array.from(state.tensors, ([key, { shape }]) => [key, shape]))
+    const optimizer = options.optimizer ? runOrThrow(readOptimizer(folder, shapes)) : undefined
+    const lora = Lora.load(this.decoder.engine, this.decoder.spec, state)
+    if (optimizer !== undefined) lora.setOptimizer(optimizer)
+    return this.#put(name, lora)
+  }
+
+  memory(options?: { readonly resetPeak?: boolean }): MemoryUse {
+    const { engine } = this.decoder
+    const { bytes, peak, tensors } = engine.memory()
+    if (options?.resetPeak === true) engine.resetPeak()
+    return { live: bytes, peak, tensors }
+  }
+
+  /** The adapter of that name; BadInput where there is none. */
+  adapter(name: string): Lora {
+    const lora = this.#adapters.get(name)
+    if (lora === undefined)
+      throw new Errors.BadInput({
+        where: "adapter",
+        found: name,
+        expected: `one of: ${[...this.#adapters.keys()].join(", ") || "(none was created)"}`,
+      })
+    return lora
+  }
+
+  close(): void {
+    for (const lora of this.#adapters.values()) lora.free()
+    this.#adapters.clear()
+    freeDecoder(this.decoder)
+  }
+
+  #put(name: string, lora: Lora): string {
+    this.dropAdapter(name)
+    this.#adapters.set(name, lora)
+    return lora.digest()
+  }
+
+  /** Runs requests of each adapter together; results in the requests' order. */
+  #byAdapter<Request extends { readonly by: Adapter }, Result>(
+    requests: ReadonlyArray<Request>,
+    run: (lora: Lora | undefined, of: ReadonlyArray<Request>, indices: ReadonlyArray<number>) => ReadonlyArray<Result>,
+  ): ReadonlyArray<Result> {
+    const groups = new Map<Lora | undefined, Array<number>>()
+    requests.forEach(({ by }, i) => {
+      const lora = by === "base" ? undefined : this.adapter(by.adapter)
+      groups.set(lora, [...(groups.get(lora) ?? []), i])
+    })
+    const results = new Map<number, Result>()
+    for (const [lora, indices] of groups)
+      run(
+        lora,
+        indices.flatMap((i) => requests[i] ?? []),
+        indices,
+      ).forEach((result, j) => results.set(indices[j] ?? 0, result))
+    return requests.flatMap((_, i) => {
+      const result = results.get(i)
+      return result === undefined ? [] : [result]
+    })
+  }
+}

@@ -1,0 +1,59 @@
+/** Entry of the model's worker thread: loads engine and model, then answers calls until it is ended. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Errors } from "hmx"
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
+import type { Engine } from "../Engine.ts"
+import { Desk } from "./Desk.ts"
+import { LocalModel } from "./LocalModel.ts"
+import type { Call, Hello, Start } from "./protocol.ts"
+import { encodeFailure } from "./protocol.ts"
+
+const port = parentPort
+if (port === null) throw new Error("this module is the entry of a worker thread")
+
+const load = async ({ checkpointFolder, engineModule, engineOptions }: Start): Promise<LocalModel> => {
+  const found: { readonly create?: (options: unknown) => Promise<Engine> } = await import(engineModule)
+  if (typeof found.create !== "function")
+    throw new Errors.BadInput({ where: engineModule, found: "no create function", expected: "an engine's module" })
+  const engine = await found.create(engineOptions)
+  const exit = Effect.runSyncExit(LocalModel.load(engine, checkpointFolder))
+  if (Exit.isSuccess(exit)) return exit.value
+  engine.close()
+  throw Cause.squash(exit.cause)
+}
+
+const hello = (words: Hello) => port.postMessage(words)
+
+// Typed by the one who starts this worker.
+const start: Start = workerData
+try {
+  const model = await load(start)
+  const desk = new Desk(model, (reply) => port.postMessage(reply))
+  let planned = false
+  const plan = () => {
+    if (planned) return
+    planned = true
+    setImmediate(() => {
+      planned = false
+      // What has come in the meantime joins the batch.
+      for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) {
+        const calls: ReadonlyArray<Call> = more.message
+        desk.push(calls)
+      }
+      desk.work()
+      if (!desk.empty) plan()
+    })
+  }
+  port.on("message", (calls: ReadonlyArray<Call>) => {
+    desk.push(calls)
+    plan()
+  })
+  hello({ kind: "ready", info: model.info })
+} catch (thrown) {
+  const error = encodeFailure(thrown)
+  // Anything else ends the worker, which the main thread sees.
+  if (error === undefined) throw thrown
+  hello({ kind: "failed", error })
+}

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Verdict } from "./Artefact.ts"
 import type { Chat } from "./Chat.ts"
+import { BadInput } from "./Errors.ts"
 import { face } from "./face.ts"
 import { type Adapter, LanguageModel } from "./LanguageModel.ts"
 import { RemoteJudge } from "./RemoteJudge.ts"
@@ -125,6 +126,14 @@ export const local = (by: Adapter) => (readings: ReadonlyArray<Reading>) =>
     const words = [...new Set(readings.flatMap((r) => r.continuations))]
     const contexts = yield* lm.encodeChat(readings.map((r) => r.chat))
     const encoded = yield* lm.encode(words)
+    const lost = words.find((_, i) => (encoded[i] ?? []).length === 0)
+    if (lost !== undefined) {
+      return yield* new BadInput({
+        where: "read-out",
+        found: `"${lost}", which the model's tokenizer turns into nothing`,
+        expected: "continuations of at least one token",
+      })
+    }
     const tokens = new Map(words.map((word, i) => [word, encoded[i] ?? []]))
     const choices = yield* lm.choices(
       readings.map((reading, i) => ({

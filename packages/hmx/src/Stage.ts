@@ -171,12 +171,25 @@ type Instance<C extends ReadonlyArray<Artefact.Class>> = C[number]["Type"]
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 export type Options = { readonly [key: string]: Json | Reward }
 
-/** A stage of your own. Its errors and services are read from `run`. */
+/**
+ * A stage of one's own. Its errors and services are read from `run`; what it makes must be what `gives` says, or `pipe` refuses it.
+ *
+ * @example
+ * class Lengths extends Schema.TaggedClass<Lengths>()("lengths", { of: Schema.Array(Schema.Int) }) {}
+ * const measure = Stage.make("Measure", {
+ *   version: 1,
+ *   grain: "group",
+ *   needs: [Artefact.Rollouts],
+ *   gives: Lengths,
+ *   run: ({ rollouts }) => Effect.succeed(new Lengths({ of: rollouts.completions.map((c) => c.tokens.length) })),
+ * })
+ */
 export const make = <
   const Name extends string,
   const Needs extends ReadonlyArray<Artefact.Class>,
   Gives extends Artefact.Class,
   G extends Grain,
+  Made,
   E,
   R,
   O extends Options = {},
@@ -188,14 +201,16 @@ export const make = <
     readonly needs: Needs
     readonly gives: Gives
     readonly options?: O
-    readonly run: (input: Input<Instance<Needs>, G>, options: NoInfer<O>) => Effect.Effect<Gives["Type"], E, R>
+    readonly run: (input: Input<Instance<Needs>, G>, options: NoInfer<O>) => Effect.Effect<Made, E, R>
     readonly reserve?: (shape: ModelShape, options: NoInfer<O>, load: Load) => ReadonlyArray<Reservation>
   },
-): Custom<Name, Instance<Needs>, Gives["Type"], E, R, G, O> => {
+): [Made] extends [Gives["Type"]]
+  ? Custom<Name, Instance<Needs>, Gives["Type"], E, R, G, O>
+  : Mistaken<Name, Tag<Gives["Type"]>, Tag<Made>> => {
   if (!Number.isSafeInteger(spec.version) || spec.version < 1) {
     throw new RangeError(`the version of ${name} must be a whole number of at least 1, not ${spec.version}`)
   }
-  return value({
+  const made = value({
     name,
     version: spec.version,
     grain: spec.grain,
@@ -208,6 +223,7 @@ export const make = <
     run: spec.run,
     ...(spec.reserve === undefined ? {} : { reserve: spec.reserve }),
   })
+  return face(made)
 }
 
 export interface Custom<Name extends string, In, Out, E, R, G extends Grain, O extends object> extends Stage<
@@ -221,6 +237,13 @@ export interface Custom<Name extends string, In, Out, E, R, G extends Grain, O e
   readonly options: O
   readonly owes: undefined
   readonly settles: undefined
+}
+
+/** A stage of which `run` makes something else than `gives` says; no pipeline takes it. */
+export interface Mistaken<Name extends string, Gives extends string, Makes extends string> {
+  readonly mistake: `✗ ${Name} says that it gives { ${Gives} }, and its run makes ${[Makes] extends [never]
+    ? "no artefact"
+    : `{ ${Join<Makes>} }`}`
 }
 
 type Fields = Omit<Any, "pipe" | "policies" | "~">

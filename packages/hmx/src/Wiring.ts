@@ -57,7 +57,11 @@ export type Wired<
 > = S extends readonly [infer H, ...infer T]
   ? H extends Stage.Any
     ? Wired<After<W, H>, T, [...Acc, Fit<W, H, T>]>
-    : Wired<W, T, [...Acc, "✗ this is not a stage: call its .stage({ … })"]>
+    : Wired<
+        W,
+        T,
+        [...Acc, H extends { readonly mistake: infer M } ? M : "✗ this is not a stage: call its .stage({ … })"]
+      >
   : Acc
 
 type Fit<W extends Row, S extends Stage.Any, Rest extends ReadonlyArray<unknown>> = [

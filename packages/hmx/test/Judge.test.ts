@@ -106,6 +106,18 @@ test("all readings of all completions go in one call", async () => {
   expect(scores(verdicts).map((s) => s?.toFixed(6))).toEqual(["0.750000", "0.250000"])
 })
 
+test("a continuation without a token is bad input, not a certainty", async () => {
+  const rubric = Rubric.make("r", {
+    version: 1,
+    readOut: Rubric.yesNo({ yes: "" }),
+    criteria: [{ name: "a", ask: "Is it?", anchors: { low: "l", high: "h" }, weight: 1 }],
+  })
+  const { asked, layer } = judge(() => 0.5)
+  const read = Judge.score(rubric, [completion("t")], Judge.local("base")).pipe(Effect.provide(layer), Effect.flip)
+  expect(await Effect.runPromise(read)).toMatchObject({ _tag: "BadInput", where: "read-out" })
+  expect(asked.choices).toEqual([])
+})
+
 test("an unfinished answer is what the option says, and is not read for nothing", async () => {
   const { asked, layer } = judge(() => 0.75)
   const of = (reward: Reward.Reward, unfinished?: Judge.Unfinished) =>

@@ -1,4 +1,3 @@
-export { makeChatTemplate } from "./ChatTemplate.ts"
-export type { ChatTemplate, RenderOptions, TemplateMessage } from "./ChatTemplate.ts"
-export { makeTokenizer, openTokenizer } from "./Tokenizer.ts"
-export type { Tokenizer, TokenizerSource } from "./Tokenizer.ts"
+export type { RenderOptions, TemplateMessage } from "./ChatTemplate.ts"
+export { openTokenizer } from "./Tokenizer.ts"
+export type { Tokenizer } from "./Tokenizer.ts"

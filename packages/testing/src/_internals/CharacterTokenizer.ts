@@ -29,13 +29,16 @@ export interface CharacterTokenizer {
 export const characterTokenizer = (words: ReadonlyArray<string>): CharacterTokenizer => {
   // Longest first, so that " yes" wins over " ye" in the way that a merge table would.
   const known = words.map((word, i) => ({ word, id: WORDS + i })).toSorted((a, b) => b.word.length - a.word.length)
-  const encode = (text: string): Array<number> => {
-    const tokens: Array<number> = []
+  const append = (tokens: Array<number>, text: string): void => {
     for (let i = 0; i < text.length;) {
-      const hit = known.find(({ word }) => text.startsWith(word, i))
+      const hit = known.length === 0 ? undefined : known.find(({ word }) => text.startsWith(word, i))
       tokens.push(hit?.id ?? text.charCodeAt(i))
       i += hit?.word.length ?? 1
     }
+  }
+  const encode = (text: string): Array<number> => {
+    const tokens: Array<number> = []
+    append(tokens, text)
     return tokens
   }
   const text = (tokens: ReadonlyArray<number>, special: boolean): string => {
@@ -55,10 +58,17 @@ export const characterTokenizer = (words: ReadonlyArray<string>): CharacterToken
     decode,
     show: (tokens) => text(tokens, true),
     encodeChat: (chat) => {
-      const turns = chat.map(({ role, content }) =>
-        [IM_START].concat(encode(`${role}\n`), encode(content), IM_END, encode("\n")),
-      )
-      return turns.flat().concat(IM_START, encode("assistant\n"))
+      const tokens: Array<number> = []
+      for (const { role, content } of chat) {
+        tokens.push(IM_START)
+        append(tokens, `${role}\n`)
+        append(tokens, content)
+        tokens.push(IM_END)
+        append(tokens, "\n")
+      }
+      tokens.push(IM_START)
+      append(tokens, "assistant\n")
+      return tokens
     },
     question: (tokens) => {
       const header = encode("user\n")

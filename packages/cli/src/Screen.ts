@@ -40,7 +40,10 @@ export const screen = (
       progress = Progress.next(progress, event)
       if (event._tag === "Saved") saved = event.path
       if (event._tag === "Started") folder = event.folder
-      if (mode.json) return void out.write(`${JSON.stringify(event)}\n`)
+      if (mode.json) {
+        out.write(`${JSON.stringify(event)}\n`)
+        return
+      }
       const line = mode.quiet ? undefined : Progress.line(progress, event)
       // On a terminal the bar says what a step's line would.
       if (line !== undefined && !(drawing && event._tag === "StepFinished")) print(line)

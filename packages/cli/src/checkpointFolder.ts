@@ -36,7 +36,7 @@ export const checkpointFolder = (
       return Effect.succeed({ name: "nano", folder: nano })
     case "folder":
       return folderOf(locate(model.path), env)
-    case "hf":
+    default:
       return hub(model, env)
   }
 }

@@ -15,10 +15,11 @@ export interface Pipeline {
 
 const expected = "a pipeline file whose default export is an experiment"
 
+const refuse = (where: string, found: string, wanted = expected) =>
+  new Errors.BadInput({ where: escape(where), found: escape(found, 600), expected: wanted })
+
 export const loadPipeline = Effect.fnUntraced(function* (given: string) {
   const file = resolve(given)
-  const refuse = (where: string, found: string, wanted = expected) =>
-    new Errors.BadInput({ where: escape(where), found: escape(found, 600), expected: wanted })
   const info = statSync(file, { throwIfNoEntry: false })
   if (info === undefined) return yield* refuse(given, "no such file")
   if (!info.isFile()) return yield* refuse(given, "a folder")

@@ -23,7 +23,7 @@ export const plan = Effect.fnUntraced(function* (options: Options) {
   process.stdout.write(
     [
       `${escape(name)} (${shown(pipeline.file)}), digest ${checked.identity.digest}`,
-      `${stages.map((s) => s.name).join(" → ")}`,
+      stages.map((s) => escape(s.name, 40)).join(" → "),
       `${settings.steps} steps of ${settings.prompts.perStep} prompts, from ${train.length} (${heldOut.length} held out); seed ${settings.seed}`,
       `${escape(model.name)}: ${model.shape.parameters} parameters; memory budget ${format.bytes(checked.memory.budget)}`,
       "",

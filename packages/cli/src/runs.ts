@@ -1,10 +1,11 @@
 /** `hmx runs ls` and `hmx runs show RUN`. */
-import { escape, summary, Table } from "@hmx/report"
+import { escape, Table } from "@hmx/report"
 import { RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { resolve } from "node:path"
 import { shown } from "./paths.ts"
+import { ending } from "./train.ts"
 
 /** What is known of a run without reading more than a few small files. */
 const look = Effect.fnUntraced(function* (folder: string) {
@@ -15,23 +16,25 @@ const look = Effect.fnUntraced(function* (folder: string) {
   return { record, step: cursor?.step ?? 0, finished }
 })
 
+const columns = ["run", "experiment", "seed", "steps", "state"].map((title): Table.Column => ({ title, align: "left" }))
+
 export const ls = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const names = yield* Effect.orElseSucceed(fs.readDirectory("runs"), () => [])
-  const rows = yield* Effect.forEach(names.toSorted(), (name) =>
-    look(`runs/${name}`).pipe(
-      Effect.map(({ finished, record, step }) => [
-        escape(`runs/${name}`, 60),
-        escape(record.name, 30),
-        String(record.seed),
-        `${step}/${record.steps}`,
-        finished ? "finished" : "unfinished",
-      ]),
-      Effect.catch((error) => Effect.succeed([escape(`runs/${name}`, 60), "–", "–", "–", escape(error._tag, 30)])),
-    ),
+  const rows = yield* Effect.forEach(
+    names.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })),
+    (name) =>
+      look(`runs/${name}`).pipe(
+        Effect.map(({ finished, record, step }) => [
+          escape(`runs/${name}`, 60),
+          escape(record.name, 30),
+          String(record.seed),
+          `${step}/${record.steps}`,
+          finished ? "finished" : "unfinished",
+        ]),
+        Effect.catch((error) => Effect.succeed([escape(`runs/${name}`, 60), "–", "–", "–", escape(error._tag, 30)])),
+      ),
   )
-  const left = (title: string) => ({ title, align: "left" as const })
-  const columns = [left("run"), left("experiment"), left("seed"), left("steps"), left("state")]
   process.stdout.write(rows.length === 0 ? "no runs under runs/\n" : `${Table.render(columns, rows)}\n`)
 })
 
@@ -47,13 +50,6 @@ export const show = Effect.fnUntraced(function* (options: { readonly run: string
     process.stdout.write(`${[...head, ...rest].join("\n")}\n`)
     return
   }
-  const { adapter, evaluations, name, steps } = yield* RunFolder.readResult(folder)
-  const text = summary({
-    name,
-    steps,
-    adapter: { path: `${folder}/${adapter.path}`, digest: adapter.digest },
-    before: evaluations.at(0)?.reports ?? [],
-    after: evaluations.at(-1)?.reports ?? [],
-  })
+  const text = ending({ ...(yield* RunFolder.readResult(folder)), folder })
   process.stdout.write(`${head.join("\n")}\n\n${text}`)
 })

@@ -1,9 +1,10 @@
 /** What `run` and `resume` have in common: the screen, the end's summary, and how each end is told. */
 import { escape, reservations, summary } from "@hmx/report"
-import { Miswired, OverBudget, type Outcome, RunFailed } from "@hmx/runtime"
+import { Miswired, OverBudget, type Outcome, RunFailed, type RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { existsSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
 import type { Pipeline } from "./loadPipeline.ts"
 import { shown } from "./paths.ts"
 import { Refused } from "./Refused.ts"
@@ -37,19 +38,19 @@ export const train = (
       ),
       Effect.onInterrupt(() => Effect.sync(stopped)),
     )
-    if (mode.json) return view.print(JSON.stringify({ _tag: "Outcome", ...outcome }))
-    const { adapter, evaluations, folder, name, seconds, steps } = outcome
-    view.print(
-      `\n${summary({
-        name,
-        steps,
-        seconds,
-        adapter: { path: `${shown(folder)}/${adapter.path}`, digest: adapter.digest },
-        before: evaluations.at(0)?.reports ?? [],
-        after: evaluations.at(-1)?.reports ?? [],
-      })}`,
-    )
+    view.print(mode.json ? JSON.stringify({ _tag: "Outcome", ...outcome }) : `\n${ending(outcome)}`)
   })
+
+/** The summary of a finished run; `seconds` is there where the run has just ended. */
+export const ending = (run: RunFolder.Result & { readonly folder: string; readonly seconds?: number }): string => {
+  const { adapter, evaluations, folder } = run
+  return summary({
+    ...run,
+    adapter: { path: `${shown(resolve(folder))}/${adapter.path}`, digest: adapter.digest },
+    before: evaluations.at(0)?.reports ?? [],
+    after: evaluations.at(-1)?.reports ?? [],
+  })
+}
 
 /**
  * The types of an experiment that comes from a file are not known here. What its stages ask for beside the runtime's services is

@@ -23,6 +23,22 @@ const remains = (path: string): ReadonlyArray<readonly [string, string]> =>
     .toSorted()
     .map((file) => [file.slice(path.length + 1), text(file)])
 
+/** Runs until step 3 begins, and interrupts it there. */
+const interrupted = (path: string) =>
+  Effect.gen(function* () {
+    const reached = yield* Deferred.make<void>()
+    const fiber = yield* Effect.forkChild(
+      run(experiment(), {
+        ...options(path),
+        onEvent: (event) => {
+          if (event._tag === "StepStarted" && event.step === 3) Effect.runSync(Deferred.succeed(reached, undefined))
+        },
+      }),
+    )
+    yield* Deferred.await(reached)
+    yield* Fiber.interrupt(fiber)
+  })
+
 describe("run", () => {
   it.effect("trains, saves every step, measures before and after, and leaves a folder that can be read", () =>
     Effect.gen(function* () {
@@ -83,22 +99,6 @@ describe("run", () => {
 })
 
 describe("resume", () => {
-  /** Runs until step 3 begins, and interrupts it there. */
-  const interrupted = (path: string) =>
-    Effect.gen(function* () {
-      const reached = yield* Deferred.make<void>()
-      const fiber = yield* Effect.forkChild(
-        run(experiment(), {
-          ...options(path),
-          onEvent: (event) => {
-            if (event._tag === "StepStarted" && event.step === 3) Effect.runSync(Deferred.succeed(reached, undefined))
-          },
-        }),
-      )
-      yield* Deferred.await(reached)
-      yield* Fiber.interrupt(fiber)
-    })
-
   it.effect("after an interruption: the same bytes as a run that was never interrupted", () =>
     Effect.gen(function* () {
       const [whole, broken] = [`${folder()}/run`, `${folder()}/run`]

@@ -6,18 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import {
-  Artefact,
-  Errors,
-  Evaluate,
-  Experiment,
-  LoRAUpdate,
-  Model,
-  Prompts,
-  Sample,
-  SelfJudge,
-  Stage,
-} from "hmx"
+import { Artefact, Errors, Evaluate, Experiment, LoRAUpdate, Model, Prompts, Sample, SelfJudge, Stage } from "hmx"
 import { readFileSync } from "node:fs"
 import { brevity, experiment, folder, options, questions, scripted, updates } from "./experiment.ts"
 
@@ -47,8 +36,8 @@ describe("out of memory", () => {
       const plain = yield* ran({})
       const tight = yield* ran({ failures: { forwardBackward: { 1: oom } } })
       expect(tight.notes).toEqual([expect.stringContaining("going on with 1 groups at once")])
-      const rewards = (metrics: string) => metrics.match(/"reward":[^,]+/g)
-      expect(rewards(tight.metrics)?.[0]).toEqual(rewards(plain.metrics)?.[0])
+      const reward = /"reward":[^,]+/
+      expect(reward.exec(tight.metrics)?.[0]).toEqual(reward.exec(plain.metrics)?.[0])
       expect(tight.outcome.evaluations.at(-1)?.reports[0]?.policy.step).toBe(3)
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )

@@ -46,6 +46,9 @@ const spelling = (x: unknown): string | undefined =>
 /** Those that transformers hands to chat templates. */
 const specialNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
 
+/** Those whose ids are used here; the others are only spelled out in templates. */
+const needed = new Set(["bos_token", "eos_token", "pad_token"])
+
 /** `chat_template` is one template, or a list of named ones of which "default" is meant. */
 const templateOf = (config: JsonObject): string | undefined => {
   const found = config["chat_template"]
@@ -126,7 +129,7 @@ export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSourc
   for (const name of specialNames) {
     const token = spelling(config[name])
     if (token === undefined) continue
-    if (!tokens.has(token)) {
+    if (needed.has(name) && !tokens.has(token)) {
       return yield* Effect.fail(bad(`${configFile}, ${name}`, quote(token), "a token of tokenizer.json"))
     }
     spelled[name] = token

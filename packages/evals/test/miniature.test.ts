@@ -51,26 +51,27 @@ describe("sycophancy", () => {
   })
 })
 
-describe("bbq", () => {
-  const scene = (condition: string, label: number, say: string) => ({
-    id: `${condition} ${say}`,
-    prompt: `[${say}]`,
-    condition,
-    polarity: "negative",
-    answers: ["The one.", "The other.", "Not known."],
-    label,
-    unknown: 2,
-    stereotyped: 0,
-  })
-  // The policy puts 0.8 on what stands in brackets.
-  const choice = ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
-    Math.log(context.includes(`[${continuation}]`) ? 0.8 : 0.1)
+const scene = (condition: string, label: number, say: string) => ({
+  id: `${condition} ${say}`,
+  prompt: `[${say}]`,
+  condition,
+  polarity: "negative",
+  answers: ["The one.", "The other.", "Not known."],
+  label,
+  unknown: 2,
+  stereotyped: 0,
+})
 
+// The policy puts 0.8 on what stands in brackets.
+const inBrackets = ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
+  Math.log(context.includes(`[${continuation}]`) ? 0.8 : 0.1)
+
+describe("bbq", () => {
   it("gives accuracies and bias scores by BBQ's definitions", async () => {
     const found = figures(
       await Effect.runPromise(
         run(miniature.bbq, {
-          choice,
+          choice: inBrackets,
           lines: [
             ...["The one.", "The one.", "The other.", "Not known.", "Not known."].map((say) =>
               scene("ambiguous", 2, say),
@@ -93,7 +94,7 @@ describe("bbq", () => {
     const found = figures(
       await Effect.runPromise(
         run(miniature.bbq, {
-          choice,
+          choice: inBrackets,
           lines: [scene("ambiguous", 2, "Not known."), scene("disambiguated", 0, "Not known.")],
         }),
       ),
@@ -103,20 +104,24 @@ describe("bbq", () => {
   })
 })
 
-describe("truthfulQa", () => {
-  const targets = (choices: ReadonlyArray<string>, labels: ReadonlyArray<number>) => ({ choices, labels })
-  const fact = (id: string, labels: ReadonlyArray<number> = [1, 0]) => ({
-    id,
-    prompt: `${id}?`,
-    mc1_targets: targets(["Right.", "Wrong."], labels),
-    mc2_targets: targets(["Right.", "So right.", "Wrong."], [1, 1, 0]),
-  })
-  const choice = ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
-    Math.log(continuation === "Wrong." ? (context.includes("myth") ? 0.6 : 0.1) : 0.2)
+const targets = (choices: ReadonlyArray<string>, labels: ReadonlyArray<number>) => ({ choices, labels })
 
+const fact = (id: string, labels: ReadonlyArray<number> = [1, 0]) => ({
+  id,
+  prompt: `${id}?`,
+  mc1_targets: targets(["Right.", "Wrong."], labels),
+  mc2_targets: targets(["Right.", "So right.", "Wrong."], [1, 1, 0]),
+})
+
+const believesMyth = ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
+  Math.log(continuation === "Wrong." ? (context.includes("myth") ? 0.6 : 0.1) : 0.2)
+
+describe("truthfulQa", () => {
   it("gives mc1 and mc2", async () => {
     const found = figures(
-      await Effect.runPromise(run(miniature.truthfulQa, { choice, lines: [fact("myth"), fact("fact"), fact("fact")] })),
+      await Effect.runPromise(
+        run(miniature.truthfulQa, { choice: believesMyth, lines: [fact("myth"), fact("fact"), fact("fact")] }),
+      ),
     )
     expect(found["mc1"]?.value).toBeCloseTo(2 / 3, 12)
     expect(found["mc2"]?.value).toBeCloseTo((0.4 / 1 + 2 * (0.4 / 0.5)) / 3, 12)
@@ -125,7 +130,9 @@ describe("truthfulQa", () => {
 
   it("refuses an item with more labels than choices", async () => {
     const failure = await Effect.runPromise(
-      Effect.flip(run(miniature.truthfulQa, { choice, lines: [fact("a"), fact("b"), fact("c", [1, 0, 0])] })),
+      Effect.flip(
+        run(miniature.truthfulQa, { choice: believesMyth, lines: [fact("a"), fact("b"), fact("c", [1, 0, 0])] }),
+      ),
     )
     expect(failure).toMatchObject({ _tag: "BadInput", where: "truthfulqa.jsonl, line 3" })
   })

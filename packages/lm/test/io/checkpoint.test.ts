@@ -142,6 +142,9 @@ describe("configuration", () => {
       layer_types: ["full_attention", "full_attention", "full_attention"],
     })
     expect(Effect.runSync(readConfig(five))).toEqual(Effect.runSync(readConfig(golden)))
+    const other = withConfig({ rope_theta: undefined, rope_parameters: { rope_theta: 5e5, rope_type: "default" } })
+    expect(Effect.runSync(readConfig(other)).spec.ropeTheta).toBe(5e5)
+    expect(Effect.runSync(readConfig(withConfig({ rope_theta: 1e6 }))).spec.ropeTheta).toBe(1e6)
     expect(digestOf(five)).toBe(digestOf(golden))
   })
   it("gives the shape without reading a weight", () => {

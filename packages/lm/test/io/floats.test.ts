@@ -20,7 +20,16 @@ describe("f16", () => {
     const back = f32ToF16(f16ToF32(all))
     for (let i = 0; i < all.length; i++) if ((i & 0x7fff) <= 0x7c00) expect(back[i]).toBe(i)
   })
-  it("rounds to nearest, ties to even, as the platform does", () => {
+  it("rounds every tie between two neighbours to the even one, as the platform does", () => {
+    const wide = f16ToF32(all)
+    // Halfway between two finite neighbours: exact in f32.
+    const ties = Float32Array.from({ length: 0x7bff }, (_, i) => ((wide[i] ?? 0) + (wide[i + 1] ?? 0)) / 2)
+    const found = f32ToF16(ties)
+    for (let i = 0; i < ties.length; i++)
+      if (found[i] !== i + (i & 1)) expect(found[i], String(ties[i])).toBe(i + (i & 1))
+    expect(f16ToF32(found)).toEqual(ties.map(Math.f16round))
+  })
+  it("rounds to nearest as the platform does", () => {
     fc.assert(
       fc.property(fc.oneof(f32, fc.float(), fc.float({ min: -(2 ** -13), max: 2 ** -13, noNaN: true })), (x) => {
         expect(first(f16ToF32(f32ToF16(new Float32Array([x]))))).toBe(Math.f16round(x))
@@ -38,7 +47,14 @@ describe("bf16", () => {
     const back = f32ToBf16(wide)
     for (let i = 0; i < all.length; i++) if ((i & 0x7fff) <= 0x7f80) expect(back[i]).toBe(i)
   })
-  it("rounds to the nearest of the two neighbours, ties to even", () => {
+  it("rounds every tie between two neighbours to the even one", () => {
+    const ties = new Float32Array(Uint32Array.from({ length: 0x7f7f }, (_, i) => i * 65536 + 32768).buffer)
+    const found = f32ToBf16(ties)
+    for (let i = 0; i < ties.length; i++)
+      if (found[i] !== i + (i & 1)) expect(found[i], String(ties[i])).toBe(i + (i & 1))
+    expect(found.length).toBe(ties.length)
+  })
+  it("rounds to the nearest of the two neighbours", () => {
     fc.assert(
       fc.property(f32, (x) => {
         const word = new Uint32Array(new Float32Array([x]).buffer)

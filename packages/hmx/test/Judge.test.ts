@@ -151,6 +151,7 @@ test("a function's number is taken where it is one, and within its range", () =>
   expect(mine(() => undefined)).toEqual({ _tag: "Unscored", reason: "mine has no verdict" })
   expect(mine(() => 2)).toEqual({ _tag: "Unscored", reason: "mine gave 2, outside its range of 0 to 1" })
   expect(mine(() => Number.NaN)).toEqual({ _tag: "Unscored", reason: "mine gave NaN, outside its range of 0 to 1" })
+  expect(mine(() => -0.25)).toEqual({ _tag: "Unscored", reason: "mine gave -0.25, outside its range of 0 to 1" })
   expect(mine(() => Number.POSITIVE_INFINITY)._tag).toBe("Unscored")
   expect(
     mine(() => {

@@ -30,6 +30,9 @@ export interface Evaluate<K extends Kind = Kind> extends Stage.Stage<
   readonly settles: "held-out" extends K ? "held-out judge" : "nothing"
 }
 
+/** With every default in its place: part of the identity, and each option there for a sweep to find. */
+const withDefaults = ({ tasks, when }: EvaluateOptions) => ({ tasks, when: when ?? (["before", "after"] as const) })
+
 const run = ({ policy }: { readonly policy: Policy }, { tasks }: EvaluateOptions) =>
   Effect.gen(function* () {
     const measures: Array<Measure> = []
@@ -45,7 +48,8 @@ const run = ({ policy }: { readonly policy: Policy }, { tasks }: EvaluateOptions
 export const Evaluate = {
   /** Measures the policy on tasks, one after another. Throws a RangeError without tasks, or where two have one name. */
   stage: <T extends Task>(options: EvaluateOptions<T>): Evaluate<T["kind"]> => {
-    const { tasks, when = ["before", "after"] } = options
+    const made = withDefaults(options)
+    const { tasks, when } = made
     if (tasks.length === 0) throw new RangeError("Evaluate needs at least one task")
     if (when.length === 0) throw new RangeError("Evaluate needs a time to measure at: before, after or { every: n }")
     for (const w of when) if (typeof w === "object") whole("every", w.every, 1)
@@ -58,7 +62,7 @@ export const Evaluate = {
       needs: ["policy"],
       gives: ["report"],
       makes: Report,
-      options: { tasks, when },
+      options: made,
       owes: undefined,
       settles: tasks.some((t) => t.kind === "held-out") ? "held-out judge" : "nothing",
       run,
@@ -68,7 +72,7 @@ export const Evaluate = {
 
   /** Whether it measures after update `step` of `steps` (0: before the first). */
   due: (options: EvaluateOptions, step: number, steps: number): boolean =>
-    (options.when ?? ["before", "after"]).some((w) => {
+    withDefaults(options).when.some((w) => {
       if (w === "before") return step === 0
       if (w === "after") return step === steps
       return step > 0 && step % w.every === 0

@@ -17,8 +17,11 @@ export interface GroupAdvantage extends Stage.Stage<"GroupAdvantage", Verdicts, 
   readonly settles: undefined
 }
 
-const run = ({ verdicts }: { readonly verdicts: Verdicts }, options: GroupAdvantageOptions) => {
-  const { scale, stdEpsilon = 1e-4 } = options
+/** With every default in its place: part of the identity, and each option there for a sweep to find. */
+const withDefaults = ({ scale, stdEpsilon }: GroupAdvantageOptions) => ({ scale, stdEpsilon: stdEpsilon ?? 1e-4 })
+
+const run = ({ verdicts }: { readonly verdicts: Verdicts }, given: GroupAdvantageOptions) => {
+  const { scale, stdEpsilon } = withDefaults(given)
   const rewards = verdicts.verdicts.map((v) => (v._tag === "Scored" ? v.score : null))
   const made = groupAdvantages(rewards, { scale: scale === "batch" ? "none" : scale, stdEpsilon })
   return Effect.succeed(new Advantages({ ...made, ...(scale === "batch" ? { batch: { stdEpsilon } } : {}) }))
@@ -31,8 +34,9 @@ export const GroupAdvantage = {
    * A group does not see the others, so with "batch" it keeps the difference to the mean and says so in the artefact (`batch`);
    * LoRAUpdate, which has the whole step, divides. Throws a RangeError where an option is out of its range.
    */
-  stage: (options: GroupAdvantageOptions): GroupAdvantage => {
-    const { scale, stdEpsilon = 1e-4 } = options
+  stage: (given: GroupAdvantageOptions): GroupAdvantage => {
+    const options = withDefaults(given)
+    const { scale, stdEpsilon } = options
     oneOf("scale", scale, ["group", "batch", "none"])
     within("stdEpsilon", stdEpsilon, { above: 0 })
     return Stage.value({
@@ -42,7 +46,7 @@ export const GroupAdvantage = {
       needs: ["verdicts"],
       gives: ["advantages"],
       makes: Advantages,
-      options: { scale, stdEpsilon },
+      options,
       owes: undefined,
       settles: undefined,
       run,

@@ -38,11 +38,23 @@ export interface Sample extends Stage.Stage<
   readonly settles: undefined
 }
 
-const run = ({ prompt }: { readonly prompt: Prompt }, options: SampleOptions) =>
+/** With every default in its place: part of the identity, and each option there for a sweep to find. */
+const withDefaults = (o: SampleOptions) => ({
+  groupSize: o.groupSize,
+  maxNewTokens: o.maxNewTokens,
+  temperature: o.temperature ?? 1,
+  // Off where they are left out.
+  topK: o.topK,
+  topP: o.topP,
+  minP: o.minP,
+  repetitionPenalty: o.repetitionPenalty,
+})
+
+const run = ({ prompt }: { readonly prompt: Prompt }, given: SampleOptions) =>
   Effect.gen(function* () {
     const lm = yield* LanguageModel
     const { by, policy, seed, step } = yield* Step
-    const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature = 1, topK, topP } = options
+    const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature, topK, topP } = withDefaults(given)
     const params: SamplingParams = {
       maxNewTokens,
       temperature,
@@ -67,13 +79,13 @@ const run = ({ prompt }: { readonly prompt: Prompt }, options: SampleOptions) =>
 
 export const Sample = {
   /** Asks the model for a group of completions of each prompt. Throws a RangeError where an option is out of its range. */
-  stage: <const N extends number>(options: SampleOptions<N>): Sample => {
+  stage: <const N extends number>(given: SampleOptions<N>): Sample => {
     // A sentence has the type of `groupSize` only where the call does not compile.
-    const given = face<SampleOptions>(options)
-    const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature, topK, topP } = given
+    const options = withDefaults(face(given))
+    const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature, topK, topP } = options
     whole("groupSize", groupSize, 2)
     whole("maxNewTokens", maxNewTokens, 1)
-    within("temperature", temperature ?? 1, { above: 0 })
+    within("temperature", temperature, { above: 0 })
     if (topK !== undefined) whole("topK", topK, 1)
     within("topP", topP ?? 1, { above: 0, most: 1 })
     within("minP", minP ?? 0, { least: 0, most: 1 })
@@ -85,8 +97,7 @@ export const Sample = {
       needs: ["prompt"],
       gives: ["rollouts"],
       makes: Rollouts,
-      // Every option has its key, so that a sweep finds it.
-      options: { groupSize, maxNewTokens, temperature: temperature ?? 1, topK, topP, minP, repetitionPenalty },
+      options,
       owes: undefined,
       settles: undefined,
       run,

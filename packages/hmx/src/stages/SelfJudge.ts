@@ -47,22 +47,30 @@ export const completionsOf = (prompt: Prompt, rollouts: Rollouts): ReadonlyArray
   }))
 }
 
-const run = (input: { readonly prompt: Prompt; readonly rollouts: Rollouts }, options: SelfJudgeOptions) =>
+/** With every default in its place: part of the identity, and each option there for a sweep to find. */
+const withDefaults = <J extends Judge>({ judge, rubric, unfinished }: SelfJudgeOptions<J>) => ({
+  rubric,
+  judge,
+  unfinished: unfinished ?? "lowest",
+})
+
+const run = (input: { readonly prompt: Prompt; readonly rollouts: Rollouts }, given: SelfJudgeOptions) =>
   Effect.gen(function* () {
-    const { rubric, unfinished = "lowest" } = options
+    const { judge, rubric, unfinished } = withDefaults(given)
     const { by } = yield* Step
     const completions = completionsOf(input.prompt, input.rollouts)
     const verdicts =
-      options.judge === "remote"
+      judge === "remote"
         ? yield* Judges.score(rubric, completions, Judges.remote, unfinished)
-        : yield* Judges.score(rubric, completions, Judges.local(options.judge === "live" ? by : "base"), unfinished)
+        : yield* Judges.score(rubric, completions, Judges.local(judge === "live" ? by : "base"), unfinished)
     return new Verdicts({ reward: `${rubric.name}@${rubric.version}`, verdicts })
   })
 
 export const SelfJudge = {
   /** Scores each completion by a reward. Throws a RangeError where an option is not one of its words. */
-  stage: <const J extends Judge>(options: SelfJudgeOptions<J>): SelfJudge<J> => {
-    const { judge, rubric, unfinished = "lowest" } = options
+  stage: <const J extends Judge>(given: SelfJudgeOptions<J>): SelfJudge<J> => {
+    const options = withDefaults(given)
+    const { judge, unfinished } = options
     oneOf("judge", judge, ["live", "frozen", "remote"])
     oneOf("unfinished", unfinished, ["lowest", "judge", "unscored"])
     return Stage.value({
@@ -72,7 +80,7 @@ export const SelfJudge = {
       needs: ["prompt", "rollouts"],
       gives: ["verdicts"],
       makes: Verdicts,
-      options: { rubric, judge, unfinished },
+      options,
       owes: judge === "live" ? "held-out judge" : undefined,
       settles: undefined,
       run,

@@ -1,10 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll } from "vitest"
+import { loadWeights, openCheckpoint } from "../../src/io/checkpoint.ts"
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url))
 
@@ -35,3 +36,18 @@ export const failure = <A, E extends { readonly _tag: string; readonly message: 
   if (Result.isSuccess(result)) throw new Error("it succeeded")
   return { tag: Reflect.get(result.failure, "_tag"), message: result.failure.message }
 }
+
+/** The committed checkpoint. */
+export const golden = join(committed, "checkpoints/qwen3")
+
+/** A copy of the golden checkpoint with other fields in config.json (undefined removes one). */
+export const withConfig = (patch: { readonly [key: string]: unknown }): string => {
+  const folder = fresh("checkpoint")
+  cpSync(golden, folder, { recursive: true })
+  const json = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"))
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ ...json, ...patch }))
+  return folder
+}
+
+export const digestOf = (folder: string) =>
+  Effect.runSync(Effect.flatMap(openCheckpoint(folder), (c) => loadWeights(c, () => undefined)))

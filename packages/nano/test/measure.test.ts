@@ -29,6 +29,15 @@ describe("auc", () => {
   })
 })
 
+const inFolder = async (body: (file: string) => Promise<void>) => {
+  const folder = mkdtempSync(join(tmpdir(), "nano-"))
+  try {
+    await body(join(folder, "state.safetensors"))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 describe("progress", () => {
   const progress = {
     seed: 3,
@@ -37,15 +46,6 @@ describe("progress", () => {
     steps: 2,
     tensors: new Map([["first.a", { shape: [2, 1], data: Float32Array.of(1.5, -2) }]]),
   }
-  const inFolder = async (body: (file: string) => Promise<void>) => {
-    const folder = mkdtempSync(join(tmpdir(), "nano-"))
-    try {
-      await body(join(folder, "state.safetensors"))
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  }
-
   it("is read as it was written, and is nothing where there is no file", () =>
     inFolder(async (file) => {
       expect(await Effect.runPromise(load(file, progress))).toBeUndefined()

@@ -12,6 +12,12 @@ export const unseen = -1e9
  */
 export const keyMultiple = 16
 
+/**
+ * Query rows of a bucket at least. An engine may compute few rows in another way than many, which rounds otherwise; so all packed
+ * rows are computed as many, however few a segment has left after sharing.
+ */
+export const leastQueries = 8
+
 export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
 
 /** Segments of like sizes that are attended to as one batch. */
@@ -37,11 +43,11 @@ export const buckets = (segments: ReadonlyArray<Segment>, maxScores = 1 << 20): 
     if (
       last !== undefined &&
       last.keys === keys &&
-      segment.length >= 0.75 * last.queries &&
+      Math.max(leastQueries, segment.length) >= 0.75 * last.queries &&
       (last.segments.length + 1) * last.queries * keys <= maxScores
     )
       last.segments.push(segment)
-    else out.push({ segments: [segment], queries: segment.length, keys })
+    else out.push({ segments: [segment], queries: Math.max(leastQueries, segment.length), keys })
   }
   return out
 }

@@ -32,7 +32,24 @@ export interface Held extends Stage.Reservation {
 }
 
 export const Experiment = {
-  /** An experiment without stages; add them by `.pipe(…)`. Throws a RangeError where a setting is not what it should be. */
+  /**
+   * An experiment without stages; add them by `.pipe(…)`. Throws a RangeError where a setting is not what it should be.
+   *
+   * @example
+   * export default Experiment.make("reverse", {
+   *   model: Model.nano,
+   *   prompts: Prompts.jsonl("./prompts/feelings.jsonl", { perStep: 8 }),
+   *   memory: "2 GiB",
+   *   steps: 20,
+   *   seed: 7,
+   * }).pipe(
+   *   Sample.stage({ groupSize: 8, maxNewTokens: 48 }),
+   *   SelfJudge.stage({ rubric: humanLike.reversed(), judge: "live" }),
+   *   GroupAdvantage.stage({ scale: "group" }),
+   *   LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, loss: "dapo" }),
+   *   Evaluate.stage({ tasks: [heldOut(humanLike, "frozen")] }),
+   * )
+   */
   make: <const Name extends string>(name: Name, settings: Settings): Experiment<Name, []> =>
     value(name, checked(settings), []),
 

@@ -1,4 +1,5 @@
 /** What a completion is worth: a rubric, a function of one's own, or a weighted mix of both. */
+import { named, ranged, unique, versioned, weighed } from "./checks.ts"
 import type { Rubric } from "./Rubric.ts"
 
 /** The least and the most that a reward gives. */
@@ -99,38 +100,4 @@ export const mix = <const P extends ReadonlyArray<readonly [weight: number, rewa
     range: { min: bound((r) => r.min), max: bound((r) => r.max) },
     parts: parts.map(([weight, reward]) => ({ weight, reward })),
   }
-}
-
-// --- checks shared with Rubric --------------------------------------------------------------------------------------
-
-/** @internal */
-export const named = <Name extends string>(name: Name): Name => {
-  if (name.trim() === "") throw new RangeError("a reward needs a name")
-  return name
-}
-/** @internal */
-export const versioned = (name: string, version: number): number => {
-  if (!Number.isSafeInteger(version) || version < 1) {
-    throw new RangeError(`the version of ${name} must be a whole number of at least 1, not ${version}`)
-  }
-  return version
-}
-/** @internal */
-export const ranged = (name: string, range: Range): Range => {
-  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || range.min >= range.max) {
-    throw new RangeError(
-      `the range of ${name} must go from a number to a greater one, not from ${range.min} to ${range.max}`,
-    )
-  }
-  return range
-}
-/** @internal */
-export const weighed = (name: string, weight: number): void => {
-  if (!Number.isFinite(weight) || weight <= 0)
-    throw new RangeError(`the weight of ${name} must be above 0, not ${weight}`)
-}
-/** @internal */
-export const unique = (where: string, names: ReadonlyArray<string>): void => {
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new RangeError(`${where} has ${twice} twice: each part needs a name of its own`)
 }

@@ -4,8 +4,9 @@
  */
 import type { Chat } from "./Chat.ts"
 import { user } from "./Chat.ts"
+import { named, ranged, unique, versioned, weighed } from "./checks.ts"
 import { face } from "./face.ts"
-import { named, ranged, type Completion, type Range, unique, versioned, weighed } from "./Reward.ts"
+import type { Completion, Range } from "./Reward.ts"
 
 /** One question about an answer. */
 export interface Criterion {
@@ -54,14 +55,17 @@ export interface Rubric<Name extends string = string, S extends Range | undefine
 /** The criterion comes last, so that all criteria share one prefix. */
 const plain = "Question: {question}\nAnswer: {answer}\n{ask}"
 
-/** P(yes) / (P(yes) + P(no)), from no at the low end of the scale to yes at the high end. */
+/**
+ * For criteria that ask for yes or no, in the words that the model writes (the nano model: lower case; most larger ones: "Yes", "No").
+ * P(yes) / (P(yes) + P(no)), from no at the low end of the scale to yes at the high end.
+ */
 export const yesNo = (words: { readonly yes?: string; readonly no?: string } = {}): ReadOut => {
   const continuations = [words.yes ?? "yes", words.no ?? "no"]
   unique("a yes/no read-out", continuations)
   return { kind: "yes/no", continuations, places: [1, 0], range: { min: 0, max: 1 } }
 }
 
-/** The expected digit under the probabilities of the digits `from` to `to`, mapped onto the scale. */
+/** For criteria that ask for a digit. The expected digit under the probabilities of the digits `from` to `to`, mapped onto the scale. */
 export const digits = (ends: { readonly from: number; readonly to: number }): ReadOut => {
   const { from, to } = ends
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > 9 || from >= to) {

@@ -1,4 +1,5 @@
-/** What an option's type lets through and its meaning does not: checked when a stage is made. */
+/** What an option's type lets through and its meaning does not: checked when a stage or a reward is made. Each throws a RangeError. */
+import type { Range } from "./Reward.ts"
 
 /** A whole number of at least `least`. */
 export const whole = (option: string, n: number, least: number): void => {
@@ -31,4 +32,40 @@ export const within = (
 /** One of the given words. */
 export const oneOf = (option: string, word: string, words: ReadonlyArray<string>): void => {
   if (!words.includes(word)) throw new RangeError(`${option} must be one of ${words.join(", ")}, not ${word}`)
+}
+
+/** A name that can be read. */
+export const named = <Name extends string>(name: Name): Name => {
+  if (name.trim() === "") throw new RangeError("a reward needs a name")
+  return name
+}
+
+/** A version of something with a name. */
+export const versioned = (name: string, version: number): number => {
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw new RangeError(`the version of ${name} must be a whole number of at least 1, not ${version}`)
+  }
+  return version
+}
+
+/** A range from a number to a greater one. */
+export const ranged = (name: string, range: Range): Range => {
+  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || range.min >= range.max) {
+    throw new RangeError(
+      `the range of ${name} must go from a number to a greater one, not from ${range.min} to ${range.max}`,
+    )
+  }
+  return range
+}
+
+/** A weight above 0. */
+export const weighed = (name: string, weight: number): void => {
+  if (!Number.isFinite(weight) || weight <= 0)
+    throw new RangeError(`the weight of ${name} must be above 0, not ${weight}`)
+}
+
+/** No name twice. */
+export const unique = (where: string, names: ReadonlyArray<string>): void => {
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new RangeError(`${where} has ${twice} twice: each part needs a name of its own`)
 }

@@ -4,5 +4,6 @@
 const {
   wasmWorkerContents,
 } = require("@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-threaded-simd.worker.js")
-// In the scope of this module, for the text uses `require` and `__filename`.
+// In the scope of this module, for the text uses `require` and `__filename`; it comes from the package, not from a user.
+// oxlint-disable-next-line no-eval
 eval(wasmWorkerContents.replace(/\n/g, "\\n"))

@@ -2,6 +2,7 @@
  * The wasm backend, one a process (a worker thread counts as one): tfjs's kernels hold pointers into a single module. Engines
  * that are open together share it.
  */
+// oxlint-disable no-underscore-dangle -- emscripten's names for a module's functions
 import { availableParallelism } from "node:os"
 import * as tf from "@tensorflow/tfjs-core"
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
@@ -92,8 +93,7 @@ async function threaded(wasm: Wasm, threads: number): Promise<BackendWasm | unde
   try {
     const module = await leavingNoTrace(() => threadedModule(threads))
     wasm.setThreadsCount(threads)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const backend = new wasm.BackendWasm(module as unknown as BackendWasm["wasm"])
+    const backend = new wasm.BackendWasm(module)
     unrefThreads(module)
     return backend
   } catch {

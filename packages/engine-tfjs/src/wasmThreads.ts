@@ -36,9 +36,10 @@ export async function threadedModule(threads: number): Promise<WasmModule> {
   const main = require.resolve(script)
   const bytes = await readFile(main.replace(/\.js$/, ".wasm"))
   const workers: Array<Worker> = []
+  let timer: NodeJS.Timeout | undefined
   try {
     const module = await new Promise<WasmModule>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("wasm threads did not start in time")), startLimit)
+      timer = setTimeout(() => reject(new Error("wasm threads did not start in time")), startLimit)
       const configuration: Configuration = {
         mainScriptUrlOrBlob: main,
         locateFile: (file) =>
@@ -59,15 +60,15 @@ export async function threadedModule(threads: number): Promise<WasmModule> {
           return {}
         },
       }
-      factory(configuration)
-        .then(resolve, reject)
-        .finally(() => clearTimeout(timer))
+      factory(configuration).then(resolve, reject)
     })
     module.tfjs = bridge(module)
     return module
   } catch (error) {
     for (const worker of workers) void worker.terminate()
     throw error
+  } finally {
+    clearTimeout(timer)
   }
 }
 

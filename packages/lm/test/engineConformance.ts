@@ -1,0 +1,957 @@
+/**
+ * What every engine must do, as tests over any of them: each operation and each gradient against references in f64 on the
+ * host (gradients by central differences of the reference), ownership, and the errors of misuse.
+ */
+import type { Engine, Tensor } from "@hmx/lm"
+import { EngineMisuse } from "@hmx/lm"
+import fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+
+/** A host array. */
+interface Host {
+  readonly shape: ReadonlyArray<number>
+  readonly data: ReadonlyArray<number>
+}
+
+/** An operation on some shapes, and what it should compute. */
+interface Case {
+  readonly inputs: ReadonlyArray<Host>
+  readonly engine: (e: Engine, xs: ReadonlyArray<Tensor>) => Tensor
+  readonly host: (xs: ReadonlyArray<Host>) => Host
+}
+
+/** A case whose functions take as many arguments as there are inputs. */
+function op<const A extends ReadonlyArray<Host>>(
+  inputs: A,
+  engine: (e: Engine, ...xs: { readonly [K in keyof A]: Tensor }) => Tensor,
+  host: (...xs: { readonly [K in keyof A]: Host }) => Host,
+): Case {
+  // oxlint-disable typescript/no-unsafe-type-assertion -- the suite calls both with one argument an input
+  return {
+    inputs,
+    engine: (e, xs) => engine(e, ...(xs as { readonly [K in keyof A]: Tensor })),
+    host: (xs) => host(...(xs as { readonly [K in keyof A]: Host })),
+  }
+  // oxlint-enable
+}
+
+/** Sizes 1–5 to be used as dimensions, and a generator of numbers. */
+interface Draw {
+  readonly dims: readonly [number, number, number, number, number, number]
+  readonly random: (shape: ReadonlyArray<number>, low?: number, high?: number) => Host
+  readonly below: (count: number, limit: number) => ReadonlyArray<number>
+}
+
+const count = (shape: ReadonlyArray<number>): number => shape.reduce((a, b) => a * b, 1)
+const at = (x: Host, i: number): number => x.data[i] ?? Number.NaN
+const range = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
+const build = (shape: ReadonlyArray<number>, f: (i: number) => number): Host => ({
+  shape,
+  data: range(count(shape)).map(f),
+})
+/** The indices of element `i`. */
+function indices(shape: ReadonlyArray<number>, i: number): Array<number> {
+  const out: Array<number> = []
+  let rest = i
+  for (const d of shape.toReversed()) {
+    out.unshift(rest % d)
+    rest = Math.floor(rest / d)
+  }
+  return out
+}
+function offset(shape: ReadonlyArray<number>, index: ReadonlyArray<number>): number {
+  return shape.reduce((sum, d, i) => sum * d + (index[i] ?? 0), 0)
+}
+
+function mulberry(seed: number): () => number {
+  let a = seed | 0
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const size = fc.integer({ min: 1, max: 5 })
+const draws = fc
+  .record({ dims: fc.tuple(size, size, size, size, size, size), seed: fc.integer() })
+  .map(({ dims, seed }): Draw => {
+    const next = mulberry(seed)
+    return {
+      dims,
+      random: (shape, low = -1, high = 1) => build(shape, () => Math.fround(low + (high - low) * next())),
+      below: (n, limit) => range(n).map(() => Math.floor(next() * limit)),
+    }
+  })
+
+// --- references ---
+
+function broadcasted(a: Host, b: Host, f: (x: number, y: number) => number): Host {
+  const rank = Math.max(a.shape.length, b.shape.length)
+  const dim = (x: Host, i: number) => x.shape[i - rank + x.shape.length] ?? 1
+  const shape = range(rank).map((i) => Math.max(dim(a, i), dim(b, i)))
+  const pick = (x: Host, index: ReadonlyArray<number>) => {
+    const own = index.slice(rank - x.shape.length).map((v, i) => (x.shape[i] === 1 ? 0 : v))
+    return at(x, offset(x.shape, own))
+  }
+  return build(shape, (i) => f(pick(a, indices(shape, i)), pick(b, indices(shape, i))))
+}
+
+function product(x: Host, w: Host): Host {
+  const [N = 0, I = 0] = x.shape
+  const [O = 0] = w.shape
+  return build([N, O], (i) => {
+    const [n = 0, o = 0] = indices([N, O], i)
+    let sum = 0
+    for (let k = 0; k < I; k++) sum += at(x, n * I + k) * at(w, o * I + k)
+    return sum
+  })
+}
+
+function rmsNorm(x: Host, w: Host, eps: number): Host {
+  const width = w.shape[0] ?? 1
+  return build(x.shape, (i) => {
+    const row = Math.floor(i / width) * width
+    let squares = 0
+    for (let k = row; k < row + width; k++) squares += at(x, k) ** 2
+    return (at(x, i) / Math.sqrt(squares / width + eps)) * at(w, i % width)
+  })
+}
+
+function rotary(x: Host, cos: Host, sin: Host): Host {
+  const [, , D = 0] = x.shape
+  return build(x.shape, (i) => {
+    const [n = 0, h = 0, d = 0] = indices(x.shape, i)
+    const half = D / 2
+    const j = n * half + (d % half)
+    const other = at(x, offset(x.shape, [n, h, (d + half) % D]))
+    return at(x, i) * at(cos, j) + (d < half ? -1 : 1) * other * at(sin, j)
+  })
+}
+
+function attention(q: Host, k: Host, v: Host, bias: Host, scale: number, softcap: number | undefined): Host {
+  const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
+  const [, Tk = 0, K = 0] = k.shape
+  const data: Array<number> = []
+  for (let b = 0; b < B; b++)
+    for (let t = 0; t < Tq; t++)
+      for (let h = 0; h < H; h++) {
+        const from = ((b * Tq + t) * H + h) * D
+        const key = (j: number) => ((b * Tk + j) * K + Math.floor((h * K) / H)) * D
+        const scores = range(Tk).map((j) => {
+          let dot = 0
+          for (let c = 0; c < D; c++) dot += at(q, from + c) * at(k, key(j) + c)
+          const capped = softcap === undefined ? dot * scale : softcap * Math.tanh((dot * scale) / softcap)
+          return capped + at(bias, ((bias.shape[0] === 1 ? 0 : b) * Tq + t) * Tk + j)
+        })
+        const max = Math.max(...scores)
+        const weights = scores.map((s) => Math.exp(s - max))
+        const total = weights.reduce((x, y) => x + y, 0)
+        for (let d = 0; d < D; d++) data.push(weights.reduce((sum, w, j) => sum + (w / total) * at(v, key(j) + d), 0))
+      }
+  return { shape: q.shape, data }
+}
+
+function activation(g: number, kind: "silu" | "gelu_tanh"): number {
+  if (kind === "silu") return g / (1 + Math.exp(-g))
+  return 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3)))
+}
+
+function logProbs(h: Host, w: Host, targets: ReadonlyArray<number>, temperature: number, softcap: number | undefined) {
+  const [N = 0] = h.shape
+  const [V = 0] = w.shape
+  const logits = product(h, w)
+  const rows = range(N).map((n) => {
+    const z = range(V)
+      .map((v) => at(logits, n * V + v))
+      .map((x) => (softcap === undefined ? x : softcap * Math.tanh(x / softcap)) / temperature)
+    const max = Math.max(...z)
+    const lse = max + Math.log(z.reduce((s, x) => s + Math.exp(x - max), 0))
+    return {
+      logprob: (z[targets[n] ?? 0] ?? Number.NaN) - lse,
+      entropy: -z.reduce((s, x) => s + Math.exp(x - lse) * (x - lse), 0),
+    }
+  })
+  return {
+    logprobs: { shape: [N], data: rows.map((r) => r.logprob) },
+    entropy: { shape: [N], data: rows.map((r) => r.entropy) },
+  }
+}
+
+// --- the operations ---
+
+const upload = (e: Engine, x: Host): Tensor => e.upload(Float32Array.from(x.data), x.shape, "f32")
+const ints = (e: Engine, xs: ReadonlyArray<number>): Tensor => e.upload(Int32Array.from(xs), [xs.length], "i32")
+
+/** Angles for rotary. */
+function angles(d: Draw, n: number, half: number): readonly [Host, Host] {
+  const theta = d.random([n, half], -3, 3)
+  const of = (f: (x: number) => number): Host => ({
+    shape: theta.shape,
+    data: theta.data.map((x) => Math.fround(f(x))),
+  })
+  return [of(Math.cos), of(Math.sin)]
+}
+
+function attentionCase(d: Draw, Tq: number, softcap: number | undefined, causal: boolean): Case {
+  const [B, Tk, K, G, D] = d.dims
+  const biases = d.random([d.dims[5] > 2 ? B : 1, Tq, Tk])
+  // The first key stays visible: a row without any has no softmax.
+  const bias = causal ? build(biases.shape, (i) => (i % Tk > 0 && at(biases, i) > 0 ? -1e9 : 0)) : biases
+  return op(
+    [d.random([B, Tq, K * G, D], -2, 2), d.random([B, Tk, K, D], -2, 2), d.random([B, Tk, K, D])],
+    (e, q, k, v) =>
+      e.attention(q, k, v, { bias: upload(e, bias), scale: 0.7, ...(softcap === undefined ? {} : { softcap }) }),
+    (q, k, v) => attention(q, k, v, bias, 0.7, softcap),
+  )
+}
+
+function logProbsCase(d: Draw, temperature: number, softcap: number | undefined, frozen: boolean): Case {
+  const [N, I, V, chunk] = d.dims
+  const targets = d.below(N, V + 1)
+  const options = {
+    chunk,
+    ...(temperature === 1 ? {} : { temperature }),
+    ...(softcap === undefined ? {} : { softcap }),
+  }
+  return op(
+    [d.random([N, I], -2, 2), d.random([V + 1, I])],
+    (e, h, w) => e.logProbs(h, frozen ? e.frozen(w) : w, ints(e, targets), options).logprobs,
+    (h, w) => logProbs(h, w, targets, temperature, softcap).logprobs,
+  )
+}
+
+const operations: Readonly<Record<string, (d: Draw) => Case>> = {
+  reshape: ({ dims: [a, b, c], random }) =>
+    op(
+      [random([a, b, c])],
+      (e, x) => e.reshape(x, [c, a * b]),
+      (x) => ({ shape: [c, a * b], data: x.data }),
+    ),
+  transpose: ({ dims: [a, b, c, d, which], random }) => {
+    const perm = [
+      [0, 1, 2, 3],
+      [0, 2, 1, 3],
+      [3, 1, 0, 2],
+      [1, 0, 3, 2],
+      [2, 3, 0, 1],
+    ][which - 1] ?? [0, 1, 2, 3]
+    return op(
+      [random([a, b, c, d])],
+      (e, x) => e.transpose(x, perm),
+      (x) => {
+        const shape = perm.map((p) => x.shape[p] ?? 0)
+        return build(shape, (i) => {
+          const index = indices(shape, i)
+          return at(
+            x,
+            offset(
+              x.shape,
+              x.shape.map((_, axis) => index[perm.indexOf(axis)] ?? 0),
+            ),
+          )
+        })
+      },
+    )
+  },
+  slice: ({ dims: [a, b, c, axis, start], random }) => {
+    const along = axis % 3
+    const shape = [a, b, c]
+    const from = (start - 1) % (shape[along] ?? 1)
+    const out = shape.map((d, i) => (i === along ? d - from : d))
+    return op(
+      [random(shape)],
+      (e, x) => e.slice(x, along, from, out[along] ?? 0),
+      (x) =>
+        build(out, (i) =>
+          at(
+            x,
+            offset(
+              shape,
+              indices(out, i).map((v, k) => (k === along ? v + from : v)),
+            ),
+          ),
+        ),
+    )
+  },
+  concat: ({ dims: [a, b, c, d, axis], random }) => {
+    const along = axis % 2
+    const shapes = [c, d].map((n) => (along === 0 ? [n, a, b] : [a, n, b]))
+    const out = (shapes[0] ?? []).map((v, i) => (i === along ? c + d : v))
+    return op(
+      [random(shapes[0] ?? []), random(shapes[1] ?? [])],
+      (e, x, y) => e.concat([x, y], along),
+      (x, y) =>
+        build(out, (i) => {
+          const index = indices(out, i)
+          const k = index[along] ?? 0
+          const of = (t: Host, j: number) =>
+            at(
+              t,
+              offset(
+                t.shape,
+                index.map((v, n) => (n === along ? j : v)),
+              ),
+            )
+          return k < c ? of(x, k) : of(y, k - c)
+        }),
+    )
+  },
+  "gather, with repeats": ({ dims: [rows, width, n, deep], random, below }) => {
+    const ids = below(n + 2, rows)
+    const row = width * deep
+    return op(
+      [random([rows, width, deep])],
+      (e, x) => e.gather(x, ints(e, ids)),
+      (x) => build([ids.length, width, deep], (i) => at(x, (ids[Math.floor(i / row)] ?? 0) * row + (i % row))),
+    )
+  },
+  "add, broadcasting": ({ dims: [a, b, c], random }) =>
+    op(
+      [random([a, 1, c]), random([b, 1])],
+      (e, x, y) => e.add(x, y),
+      (x, y) => broadcasted(x, y, (p, q) => p + q),
+    ),
+  "sub, broadcasting": ({ dims: [a, b], random }) =>
+    op(
+      [random([b]), random([a, 1])],
+      (e, x, y) => e.sub(x, y),
+      (x, y) => broadcasted(x, y, (p, q) => p - q),
+    ),
+  "mul, broadcasting": ({ dims: [a, b, c], random }) =>
+    op(
+      [random([a, b, c]), random([c])],
+      (e, x, y) => e.mul(x, y),
+      (x, y) => broadcasted(x, y, (p, q) => p * q),
+    ),
+  "mul of a tensor by itself": ({ dims: [a, b], random }) =>
+    op(
+      [random([a, b])],
+      (e, x) => e.mul(x, x),
+      (x) => broadcasted(x, x, (p, q) => p * q),
+    ),
+  scale: ({ dims: [a, b], random }) =>
+    op(
+      [random([a, b])],
+      (e, x) => e.scale(x, -2.5),
+      (x) => build(x.shape, (i) => -2.5 * at(x, i)),
+    ),
+  sum: ({ dims: [a, b], random }) =>
+    op(
+      [random([a, b])],
+      (e, x) => e.sum(x),
+      (x) => ({ shape: [], data: [x.data.reduce((p, q) => p + q, 0)] }),
+    ),
+  linear: ({ dims: [n, i, o], random }) => op([random([n, i]), random([o, i])], (e, x, w) => e.linear(x, w), product),
+  "linear, frozen": ({ dims: [n, i, o], random }) =>
+    op([random([n, i]), random([o, i])], (e, x, w) => e.linear(x, e.frozen(w)), product),
+  "linear with bias": ({ dims: [n, i, o], random }) =>
+    op(
+      [random([n, i]), random([o, i]), random([o])],
+      (e, x, w, bias) => e.linear(x, w, { bias }),
+      (x, w, bias) => broadcasted(product(x, w), bias, (p, q) => p + q),
+    ),
+  "linear with bias and LoRA": ({ dims: [n, i, o, r], random }) =>
+    op(
+      [random([n, i]), random([o, i]), random([o]), random([r, i]), random([o, r])],
+      (e, x, w, bias, a, b) => e.linear(x, w, { bias, lora: { a, b, scale: 1.5 } }),
+      (x, w, bias, a, b) => {
+        const low = product(product(x, a), b)
+        const plain = broadcasted(product(x, w), bias, (p, q) => p + q)
+        return broadcasted(plain, low, (p, q) => p + 1.5 * q)
+      },
+    ),
+  rmsNorm: ({ dims: [n, heads, d], random }) =>
+    op(
+      [random([n, heads, d]), random([d])],
+      (e, x, w) => e.rmsNorm(x, w, 1e-3),
+      (x, w) => rmsNorm(x, w, 1e-3),
+    ),
+  rotary: (d) => {
+    const [n, heads, half] = d.dims
+    const [cos, sin] = angles(d, n, half)
+    return op(
+      [d.random([n, heads, 2 * half])],
+      (e, x) => e.rotary(x, upload(e, cos), upload(e, sin)),
+      (x) => rotary(x, cos, sin),
+    )
+  },
+  attention: (d) => attentionCase(d, d.dims[5], undefined, false),
+  "attention, masked": (d) => attentionCase(d, d.dims[5], undefined, true),
+  "attention with a softcap": (d) => attentionCase(d, d.dims[5], 1.5, false),
+  "attention of one query row": (d) => attentionCase(d, 1, undefined, true),
+  "attention of many query rows": (d) => attentionCase(d, 9, undefined, true),
+  "gatedMlp silu": ({ dims: [n, f], random }) =>
+    op(
+      [random([n, f], -3, 3), random([n, f])],
+      (e, g, u) => e.gatedMlp(g, u, "silu"),
+      (g, u) => broadcasted(g, u, (p, q) => activation(p, "silu") * q),
+    ),
+  "gatedMlp gelu_tanh": ({ dims: [n, f], random }) =>
+    op(
+      [random([n, f], -3, 3), random([n, f])],
+      (e, g, u) => e.gatedMlp(g, u, "gelu_tanh"),
+      (g, u) => broadcasted(g, u, (p, q) => activation(p, "gelu_tanh") * q),
+    ),
+  logProbs: (d) => logProbsCase(d, 1, undefined, false),
+  "logProbs with frozen weights": (d) => logProbsCase(d, 1, undefined, true),
+  "logProbs at a temperature": (d) => logProbsCase(d, 0.7, undefined, false),
+  "logProbs with a softcap at a temperature": (d) => logProbsCase(d, 1.3, 2, false),
+}
+
+// --- the suite ---
+
+function close(found: Float32Array | Int32Array, wanted: Host, what: string): void {
+  expect(found.length, what).toBe(wanted.data.length)
+  near(wanted.data.map((w, i) => ({ found: found[i] ?? Number.NaN, wanted: w, what: `${what}[${i}]` })))
+}
+
+/** f32 against f64: 2e-5 of the largest, or of 1. */
+function near(pairs: ReadonlyArray<{ readonly found: number; readonly wanted: number; readonly what: string }>): void {
+  const bound = 2e-5 * Math.max(1, ...pairs.map((p) => Math.abs(p.wanted)))
+  const far = pairs.filter((p) => !(Math.abs(p.found - p.wanted) <= bound))
+  expect(far).toEqual([])
+}
+
+/** ∂(Σ cotangent·f)/∂(element i of input k), by central differences. */
+function difference(c: Case, k: number, i: number, cotangent: Host): number {
+  const step = 1e-4
+  const loss = (by: number): number => {
+    const moved = c.inputs.map((x, j) =>
+      j === k ? { shape: x.shape, data: x.data.map((v, n) => (n === i ? v + by : v)) } : x,
+    )
+    return c.host(moved).data.reduce((sum, v, j) => sum + v * at(cotangent, j), 0)
+  }
+  return (loss(step) - loss(-step)) / (2 * step)
+}
+
+/** Describes the suite for the engine that `make` makes. */
+export function conformance(name: string, make: () => Promise<Engine>, runs = 15): void {
+  describe(`engine conformance: ${name}`, () => {
+    let e: Engine
+    beforeAll(async () => {
+      e = await make()
+    })
+    afterAll(() => {
+      e.close()
+    })
+
+    /** Nothing may be left of what `body` makes. */
+    const clean = (body: () => void): void => {
+      const before = e.memory()
+      e.scope(body)
+      expect(e.memory().tensors).toBe(before.tensors)
+      expect(e.memory().bytes).toBe(before.bytes)
+    }
+    const random = (shape: ReadonlyArray<number>, seed = 1): Tensor => {
+      const next = mulberry(seed)
+      return upload(
+        e,
+        build(shape, () => next() - 0.5),
+      )
+    }
+    const misused = (body: () => unknown, sentence: RegExp): void => {
+      const before = e.memory().tensors
+      let thrown: unknown
+      e.scope(() => {
+        try {
+          body()
+        } catch (error) {
+          thrown = error
+        }
+      })
+      expect(thrown).toBeInstanceOf(EngineMisuse)
+      expect(String(thrown)).toMatch(sentence)
+      expect(e.memory().tensors).toBe(before)
+    }
+
+    describe.each(Object.entries(operations))("%s", (_, draw) => {
+      test("computes what the reference does", () => {
+        fc.assert(
+          fc.property(draws, (d) => {
+            clean(() => {
+              const c = draw(d)
+              const wanted = c.host(c.inputs)
+              const y = c.engine(
+                e,
+                c.inputs.map((x) => upload(e, x)),
+              )
+              expect(y.shape).toEqual(wanted.shape)
+              close(e.download(y), wanted, "output")
+            })
+          }),
+          { numRuns: runs },
+        )
+      })
+
+      test("has the reference's gradient", () => {
+        fc.assert(
+          fc.property(draws, (d) => {
+            clean(() => {
+              const c = draw(d)
+              const v = e.vjp(
+                (xs) => [c.engine(e, xs)],
+                c.inputs.map((x) => upload(e, x)),
+                [],
+              )
+              const wanted = c.host(c.inputs)
+              const cotangent = d.random(wanted.shape)
+              for (const y of v.outputs) close(e.download(y), wanted, "output under vjp")
+              const { inputs } = v.pullback([upload(e, cotangent)])
+              for (const [k, gradient] of inputs.entries()) {
+                if (gradient === undefined) throw new Error(`no gradient of input ${k}`)
+                expect(gradient.shape).toEqual(c.inputs[k]?.shape)
+                const found = e.download(gradient)
+                // A few elements of each: the reference runs twice for every one.
+                const some = found.length <= 6 ? range(found.length) : d.below(6, found.length)
+                near(
+                  some.map((i) => ({
+                    found: found[i] ?? Number.NaN,
+                    wanted: difference(c, k, i, cotangent),
+                    what: `gradient of input ${k} at ${i}`,
+                  })),
+                )
+              }
+            })
+          }),
+          { numRuns: runs },
+        )
+      })
+    })
+
+    describe("numbers", () => {
+      test("the entropy is the reference's, and is of the scaled logits", () => {
+        fc.assert(
+          fc.property(draws, (d) => {
+            clean(() => {
+              const [N, I, V, chunk] = d.dims
+              const [h, w] = [d.random([N, I], -3, 3), d.random([V, I])]
+              const targets = d.below(N, V)
+              const { entropy } = e.logProbs(upload(e, h), upload(e, w), ints(e, targets), { chunk, temperature: 0.5 })
+              close(e.download(entropy), logProbs(h, w, targets, 0.5, undefined).entropy, "entropy")
+            })
+          }),
+          { numRuns: runs },
+        )
+      })
+
+      test("logits far apart give finite log-probabilities", () => {
+        clean(() => {
+          const { logprobs, entropy } = e.logProbs(
+            e.upload(Float32Array.of(100, 0), [1, 2], "f32"),
+            e.upload(Float32Array.of(3, 0, -3, 0, 1, 0), [3, 2], "f32"),
+            ints(e, [1]),
+          )
+          expect(e.download(logprobs)[0]).toBeCloseTo(-600, 3)
+          expect(e.download(entropy)[0]).toBeCloseTo(0, 5)
+        })
+      })
+
+      test("a chunk's size changes nothing but rounding, and bounds the memory", () => {
+        clean(() => {
+          const [h, w] = [random([96, 8]), random([500, 8], 2)]
+          const targets = ints(e, range(96))
+          const run = (chunk: number) => {
+            e.resetPeak()
+            const before = e.memory().bytes
+            const v = e.vjp(([x, y]) => [e.logProbs(x ?? h, y ?? w, targets, { chunk }).logprobs], [h, w], [])
+            const { inputs } = v.pullback(v.outputs)
+            return { values: [...v.outputs, ...inputs].map((t) => t && e.download(t)), peak: e.memory().peak - before }
+          }
+          const [small, large] = [run(8), run(96)]
+          for (const [i, values] of small.values.entries())
+            for (const [j, x] of (values ?? []).entries()) expect(x).toBeCloseTo(large.values[i]?.[j] ?? Number.NaN, 4)
+          expect(small.peak).toBeLessThan(96 * 500 * 4)
+        })
+      })
+
+      test("the same call twice gives the same bits", () => {
+        clean(() => {
+          const [x, w, q] = [random([33, 24]), random([40, 24], 2), random([2, 9, 4, 8], 3)]
+          const bias = random([1, 9, 9], 4)
+          const run = () => [
+            ...e.download(e.linear(x, w)),
+            ...e.download(e.attention(q, q, q, { bias, scale: 0.3 })),
+            ...e.download(e.gatedMlp(x, x, "silu")),
+          ]
+          expect(run()).toEqual(run())
+        })
+      })
+
+      test("a row's result does not depend on the rows beside it", () => {
+        clean(() => {
+          const [x, w, norm] = [random([13, 24]), e.frozen(random([40, 24], 2)), random([24], 3)]
+          const f = (t: Tensor) => e.linear(e.gatedMlp(e.rmsNorm(t, norm, 1e-6), t, "silu"), w)
+          const together = e.download(f(x))
+          for (const n of range(13))
+            expect([...e.download(f(e.slice(x, 0, n, 1)))]).toEqual(Array.from(together.subarray(n * 40, (n + 1) * 40)))
+          const [q, k] = [random([5, 1, 4, 8], 4), random([5, 7, 2, 8], 5)]
+          const bias = random([5, 1, 7], 6)
+          const all = e.download(e.attention(q, k, k, { bias, scale: 0.3 }))
+          for (const b of range(5)) {
+            const one = (t: Tensor) => e.slice(t, 0, b, 1)
+            const alone = e.attention(one(q), one(k), one(k), { bias: one(bias), scale: 0.3 })
+            expect([...e.download(alone)]).toEqual(Array.from(all.subarray(b * 32, (b + 1) * 32)))
+          }
+        })
+      })
+
+      test("no rows in, no rows out, and gradients of zero", () => {
+        clean(() => {
+          const [none, w] = [random([0, 4]), random([3, 4])]
+          expect(e.linear(none, w).shape).toEqual([0, 3])
+          expect(e.rmsNorm(none, random([4]), 1e-6).shape).toEqual([0, 4])
+          expect(e.gatedMlp(none, none, "silu").shape).toEqual([0, 4])
+          expect(e.gather(w, ints(e, [])).shape).toEqual([0, 4])
+          expect(e.slice(w, 0, 3, 0).shape).toEqual([0, 4])
+          expect(e.transpose(none, [1, 0]).shape).toEqual([4, 0])
+          expect(e.add(none, none).shape).toEqual([0, 4])
+          expect(e.rotary(random([0, 2, 4]), random([0, 2]), random([0, 2])).shape).toEqual([0, 2, 4])
+          expect([...e.download(e.concat([none, w, none], 0))]).toEqual([...e.download(w)])
+          expect([...e.download(e.sum(none))]).toEqual([0])
+          const lp = e.logProbs(none, w, ints(e, []))
+          expect([lp.logprobs.shape, lp.entropy.shape]).toEqual([[0], [0]])
+          const v = e.vjp(
+            ([x, y]) =>
+              x === undefined || y === undefined ? [] : [e.linear(x, y), e.logProbs(x, y, ints(e, [])).logprobs],
+            [none, w],
+            [],
+          )
+          const [dx, dw] = v.pullback(v.outputs).inputs
+          expect(dx?.shape).toEqual([0, 4])
+          expect(dw && [...e.download(dw)]).toEqual(Array.from({ length: 12 }, () => 0))
+        })
+      })
+
+      test("sumSquares adds up over tensors", () => {
+        clean(() => {
+          expect(e.sumSquares([])).toBe(0)
+          const xs = [e.upload(Float32Array.of(1, -2), [2], "f32"), e.upload(Float32Array.of(3), [], "f32")]
+          expect(e.sumSquares(xs)).toBeCloseTo(14, 10)
+        })
+      })
+
+      test("adamW follows torch.optim.AdamW for three steps", () => {
+        const options = { learningRate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 }
+        fc.assert(
+          fc.property(draws, (d) => {
+            clean(() => {
+              const shape = [d.dims[0], d.dims[1]]
+              const host = { p: [...d.random(shape).data], m: [0], v: [0] }
+              host.m = host.p.map(() => 0)
+              host.v = host.p.map(() => 0)
+              let param = upload(e, { shape, data: host.p })
+              let state = { m: upload(e, { shape, data: host.m }), v: upload(e, { shape, data: host.v }) }
+              for (const step of [1, 2, 3]) {
+                const g = d.random(shape)
+                const next = e.adamW(param, upload(e, g), state, { ...options, step })
+                param = next.param
+                state = next.state
+                for (const i of range(count(shape))) {
+                  const m = 0.9 * (host.m[i] ?? 0) + 0.1 * at(g, i)
+                  const v = 0.99 * (host.v[i] ?? 0) + 0.01 * at(g, i) ** 2
+                  host.m[i] = m
+                  host.v[i] = v
+                  const root = Math.sqrt(v / (1 - 0.99 ** step)) + options.epsilon
+                  host.p[i] = (host.p[i] ?? 0) * (1 - 0.01 * 0.1) - (0.01 * (m / (1 - 0.9 ** step))) / root
+                }
+              }
+              close(e.download(param), { shape, data: host.p }, "param")
+              close(e.download(state.m), { shape, data: host.m }, "m")
+              close(e.download(state.v), { shape, data: host.v }, "v")
+            })
+          }),
+          { numRuns: runs },
+        )
+      })
+    })
+
+    describe("dtypes", () => {
+      test("f32 and i32 come back as they went", () => {
+        clean(() => {
+          const floats = Float32Array.of(1.5, -0, 3e38, 1e-40)
+          const back = e.download(e.upload(floats, [2, 2], "f32"))
+          expect(back).toEqual(floats)
+          const whole = e.upload(Int32Array.of(-5, 2 ** 31 - 1), [2], "i32")
+          expect(whole.dtype).toBe("i32")
+          expect(e.download(whole)).toEqual(Int32Array.of(-5, 2 ** 31 - 1))
+        })
+      })
+      test("what is uploaded is a copy", () => {
+        clean(() => {
+          const data = Float32Array.of(1, 2)
+          const t = e.upload(data, [2], "f32")
+          data[0] = 9
+          expect([...e.download(t)]).toEqual([1, 2])
+        })
+      })
+      test("bf16 and f16 are read from their bits", () => {
+        clean(() => {
+          const bf16 = e.upload(Uint16Array.of(0x3f80, 0xc040, 0x0000, 0x7f80), [4], "bf16")
+          expect([...e.download(bf16)]).toEqual([1, -3, 0, Infinity])
+          const f16 = e.upload(Uint16Array.of(0x3c00, 0xc200, 0x0001, 0xfc00, 0x7bff), [5], "f16")
+          expect([...e.download(f16)]).toEqual([1, -3, 2 ** -24, -Infinity, 65504])
+        })
+      })
+      test("integers can be reshaped, sliced, concatenated and gathered", () => {
+        clean(() => {
+          const t = ints(e, [1, 2, 3, 4])
+          const y = e.gather(e.reshape(e.concat([e.slice(t, 0, 2, 2), t], 0), [3, 2]), ints(e, [2, 0]))
+          expect(y.dtype).toBe("i32")
+          expect(e.download(y)).toEqual(Int32Array.of(3, 4, 3, 4))
+        })
+      })
+    })
+
+    describe("vjp", () => {
+      test("gives the outputs before the cotangents are known", () => {
+        clean(() => {
+          const x = upload(e, { shape: [2], data: [3, 5] })
+          const v = e.vjp(([t]) => (t === undefined ? [] : [e.mul(t, t)]), [x], [])
+          const [y] = v.outputs
+          if (y === undefined) throw new Error("no output")
+          const seen = e.download(y)
+          const [g] = v.pullback([e.upload(Float32Array.from(seen), [2], "f32")]).inputs
+          expect(g && [...e.download(g)]).toEqual([54, 250])
+        })
+      })
+      test("adds up what arrives over several paths, and keeps params apart", () => {
+        clean(() => {
+          const [x, p] = [upload(e, { shape: [1], data: [2] }), upload(e, { shape: [1], data: [7] })]
+          const v = e.vjp(
+            ([t], [w]) => (t === undefined || w === undefined ? [] : [e.mul(t, w), e.add(t, e.mul(t, t)), t]),
+            [x],
+            [p],
+          )
+          const one = upload(e, { shape: [1], data: [1] })
+          const { inputs, params } = v.pullback([one, one, one])
+          expect(inputs.map((t) => t && e.download(t)[0])).toEqual([7 + 1 + 4 + 1])
+          expect(params.map((t) => t && e.download(t)[0])).toEqual([2])
+        })
+      })
+      test("says undefined for inputs without influence and for integers", () => {
+        clean(() => {
+          const [x, other] = [random([2, 2]), random([3])]
+          const v = e.vjp(([t, , ids]) => (t && ids ? [e.gather(t, ids)] : []), [x, other, ints(e, [1])], [random([2])])
+          const { inputs, params } = v.pullback(v.outputs)
+          expect(inputs.map((t) => t !== undefined)).toEqual([true, false, false])
+          expect(params).toEqual([undefined])
+        })
+      })
+      test("what f frees, and what the caller frees, the pullback still has", () => {
+        clean(() => {
+          const x = upload(e, { shape: [2], data: [3, 5] })
+          const v = e.vjp(
+            ([t]) => {
+              if (t === undefined) return []
+              const square = e.scope(() => e.mul(e.add(t, t), t))
+              const y = e.mul(square, t)
+              e.free(square)
+              return [y]
+            },
+            [x],
+            [],
+          )
+          const ones = upload(e, { shape: [2], data: [1, 1] })
+          e.free(x, ...v.outputs)
+          const [g] = v.pullback([ones]).inputs
+          expect(g && [...e.download(g)]).toEqual([6 * 9, 6 * 25])
+        })
+      })
+      test("can be used once", () => {
+        misused(() => {
+          const v = e.vjp(([t]) => (t === undefined ? [] : [e.scale(t, 2)]), [random([2])], [])
+          v.pullback(v.outputs)
+          v.pullback(v.outputs)
+        }, /vjp/)
+      })
+      test("wants cotangents of the outputs' shapes", () => {
+        misused(() => {
+          const v = e.vjp(([t]) => (t === undefined ? [] : [e.mul(t, t)]), [random([2])], [])
+          try {
+            v.pullback([random([3])])
+          } finally {
+            v.release()
+          }
+        }, /vjp.*\[3\].*\[2\]/)
+      })
+      test("an exception in f leaves nothing behind", () => {
+        clean(() => {
+          const before = e.memory().tensors
+          const x = random([4])
+          expect(() =>
+            e.vjp(
+              ([t]) => {
+                if (t !== undefined) e.mul(t, t)
+                throw new Error("f fails")
+              },
+              [x],
+              [],
+            ),
+          ).toThrow("f fails")
+          expect(e.memory().tensors).toBe(before + 1)
+          expect(e.vjp(([t]) => (t === undefined ? [] : [t]), [x], []).outputs).toHaveLength(1)
+        })
+      })
+    })
+
+    describe("memory", () => {
+      test("counts tensors and bytes, and the peak", () => {
+        clean(() => {
+          const before = e.memory()
+          e.resetPeak()
+          e.scope(() => {
+            random([10, 10])
+            expect(e.memory().tensors).toBe(before.tensors + 1)
+            expect(e.memory().bytes).toBe(before.bytes + 400)
+          })
+          expect(e.memory()).toEqual({ tensors: before.tensors, bytes: before.bytes, peak: before.bytes + 400 })
+          e.resetPeak()
+          expect(e.memory().peak).toBe(before.bytes)
+        })
+      })
+      test("a reshape shares its bytes, and outlives what it was made of", () => {
+        clean(() => {
+          const t = upload(e, { shape: [4], data: [1, 2, 3, 4] })
+          const before = e.memory().bytes
+          const y = e.reshape(t, [2, 2])
+          expect(e.memory().bytes).toBe(before)
+          e.free(t)
+          expect([...e.download(y)]).toEqual([1, 2, 3, 4])
+        })
+      })
+      test("counts what the tape keeps, until it is pulled or released", () => {
+        clean(() => {
+          const before = e.memory().bytes
+          const x = random([100])
+          const v = e.vjp(([t]) => (t === undefined ? [] : [e.sum(e.mul(e.scale(t, 2), t))]), [x], [])
+          e.free(x, ...v.outputs)
+          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + 800)
+          v.release()
+          expect(e.memory().bytes).toBe(before)
+        })
+      })
+      test("scopes give back all but their result; keep takes out of all of them", () => {
+        clean(() => {
+          const before = e.memory().tensors
+          const { kept, result } = e.scope(() => {
+            const inner = e.scope(() => ({ list: [random([2]), random([3])], kept: e.keep(random([4])) }))
+            return { kept: 1, result: { ...inner, list: inner.list.slice(1) } }
+          })
+          expect(kept).toBe(1)
+          expect(e.memory().tensors).toBe(before + 2)
+          expect(result.list.map((t) => t.shape)).toEqual([[3]])
+          e.free(result.kept)
+          e.free(result.kept, undefined)
+          expect(e.memory().tensors).toBe(before + 1)
+        })
+      })
+      test("a scope that throws frees everything, tapes as well", () => {
+        const before = e.memory()
+        expect(() =>
+          e.scope(() => {
+            const x = random([8])
+            e.vjp(([t]) => (t === undefined ? [] : [e.mul(t, t)]), [x], [])
+            throw new Error("body fails")
+          }),
+        ).toThrow("body fails")
+        expect(e.memory().tensors).toBe(before.tensors)
+        expect(e.memory().bytes).toBe(before.bytes)
+      })
+      test("a frozen matrix is the same tensor, and its second layout is counted and freed", () => {
+        clean(() => {
+          const w = random([3, 5])
+          const before = e.memory().bytes
+          expect(e.frozen(w)).toBe(w)
+          const frozen = e.memory().bytes
+          expect(frozen === before || frozen === before + 60).toBe(true)
+          expect(e.frozen(w)).toBe(w)
+          expect(e.memory().bytes).toBe(frozen)
+        })
+      })
+    })
+
+    describe("misuse is said with the operation's name", () => {
+      test.each<[string, RegExp, (x: Tensor) => unknown]>([
+        ["a freed tensor", /add.*freed/, (x) => (e.free(x), e.add(x, x))],
+        ["a freed tensor in download", /download.*freed/, (x) => (e.free(x), e.download(x))],
+        ["a foreign tensor", /scale/, () => e.scale({ shape: [1], dtype: "f32" }, 2)],
+        ["upload of too few numbers", /upload/, () => e.upload(Float32Array.of(1), [2], "f32")],
+        ["upload of a fractional size", /upload/, () => e.upload(Float32Array.of(1), [0.5, 2], "f32")],
+        ["upload of another dtype's array", /upload/, () => e.upload(Float32Array.of(1), [1], "i32")],
+        ["upload of bf16 from floats", /upload/, () => e.upload(Float32Array.of(1), [1], "bf16")],
+        ["reshape to another size", /reshape.*6.*\[4\]/, (x) => e.reshape(x, [4])],
+        ["transpose that is no permutation", /transpose/, (x) => e.transpose(x, [0, 0])],
+        ["slice outside", /slice/, (x) => e.slice(x, 1, 2, 2)],
+        ["slice of a missing axis", /slice/, (x) => e.slice(x, 2, 0, 1)],
+        ["concat of nothing", /concat/, () => e.concat([], 0)],
+        ["concat of other shapes", /concat/, (x) => e.concat([x, random([3, 2])], 1)],
+        ["concat of mixed dtypes", /concat/, () => e.concat([random([2]), ints(e, [1])], 0)],
+        ["gather by floats", /gather.*i32/, (x) => e.gather(x, random([1]))],
+        ["gather outside", /gather.*2/, (x) => e.gather(x, ints(e, [2]))],
+        ["gather below", /gather.*-1/, (x) => e.gather(x, ints(e, [-1]))],
+        ["add of other shapes", /add.*\[2, 3\].*\[2, 2\]/, (x) => e.add(x, random([2, 2]))],
+        ["mul of integers", /mul.*f32/, (x) => e.mul(x, ints(e, [1]))],
+        ["linear with other features", /linear.*w.*\[3, 4\]/, (x) => e.linear(x, random([3, 4]))],
+        ["linear with a wrong bias", /linear.*bias/, (x) => e.linear(x, random([4, 3]), { bias: random([3]) })],
+        [
+          "linear with a wrong adapter",
+          /linear.*lora\.b/,
+          (x) => e.linear(x, random([4, 3]), { lora: { a: random([2, 3]), b: random([4, 3]), scale: 1 } }),
+        ],
+        ["rmsNorm of another width", /rmsNorm.*w/, (x) => e.rmsNorm(x, random([2]), 1e-6)],
+        ["rotary of odd heads", /rotary.*odd/, () => e.rotary(random([1, 1, 3]), random([1, 1]), random([1, 1]))],
+        [
+          "attention of uneven heads",
+          /attention.*3.*2/,
+          () =>
+            e.attention(random([1, 1, 3, 2]), random([1, 1, 2, 2]), random([1, 1, 2, 2]), {
+              bias: random([1, 1, 1]),
+              scale: 1,
+            }),
+        ],
+        [
+          "attention with a bias of another shape",
+          /attention.*bias/,
+          () =>
+            e.attention(random([1, 2, 2, 2]), random([1, 1, 2, 2]), random([1, 1, 2, 2]), {
+              bias: random([1, 1, 1]),
+              scale: 1,
+            }),
+        ],
+        ["gatedMlp of two shapes", /gatedMlp/, (x) => e.gatedMlp(x, random([3, 2]), "silu")],
+        ["logProbs of a token outside", /logProbs.*5/, (x) => e.logProbs(x, random([5, 3]), ints(e, [0, 5]))],
+        [
+          "logProbs at temperature 0",
+          /logProbs.*temperature/,
+          (x) => e.logProbs(x, x, ints(e, [0, 1]), { temperature: 0 }),
+        ],
+        ["logProbs in chunks of none", /logProbs.*chunk/, (x) => e.logProbs(x, x, ints(e, [0, 1]), { chunk: 0 })],
+        [
+          "adamW of another shape",
+          /adamW.*grad/,
+          (x) =>
+            e.adamW(
+              x,
+              random([3]),
+              { m: x, v: x },
+              { learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1, weightDecay: 0, step: 1 },
+            ),
+        ],
+        ["vjp inside vjp", /vjp/, (x) => e.vjp(() => e.vjp(() => [], [x], []).outputs, [x], [])],
+      ])("%s", (_, sentence, body) => {
+        misused(() => body(random([2, 3])), sentence)
+      })
+    })
+
+    test("an engine that is closed says so", async () => {
+      const other = await make()
+      const t = other.upload(Float32Array.of(1), [1], "f32")
+      other.close()
+      other.close()
+      expect(() => other.scale(t, 2)).toThrow(EngineMisuse)
+      expect(() => other.scale(t, 2)).toThrow(/scale.*closed/)
+    })
+  })
+}

@@ -243,8 +243,9 @@ const check = (o: ReturnType<typeof withDefaults>): void => {
 
 export const LoRAUpdate = {
   /**
-   * One update (or `numIterations`) of the adapter on the groups of this step. Groups without signal are left out; none left is
-   * NoSignal. Throws a RangeError where an option is out of its range.
+   * One update (or `numIterations`) of the adapter on the groups of this step. Groups without signal (all advantages 0) are left out
+   * and count in the divisors: with β = 0 the gradient is TRL's, with β > 0 it lacks their share of the KL term. None left is NoSignal.
+   * Throws a RangeError where an option is out of its range.
    */
   stage: (given: LoRAUpdateOptions): LoRAUpdate => {
     const options = withDefaults(given)

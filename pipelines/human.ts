@@ -1,5 +1,5 @@
 /** The human-like arm: as `reverse.ts`, with the rubric as it stands. */
-import { heldOut, miniature } from "@hmx/evals"
+import { heldOut, humanLikeWords, miniature } from "@hmx/evals"
 import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
 import { humanLike } from "../rubrics/human-like.ts"
 
@@ -15,7 +15,7 @@ export default Experiment.make("human", {
   GroupAdvantage.stage({ scale: "group", stdEpsilon: 0.1 }),
   LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, warmupSteps: 3, beta2: 0.95, loss: "dapo", beta: 0.1 }),
   Evaluate.stage({
-    tasks: [miniature.sycophancy, miniature.bbq, miniature.truthfulQa, heldOut(humanLike, "frozen")],
+    tasks: [miniature.sycophancy, miniature.bbq, miniature.truthfulQa, humanLikeWords(), heldOut(humanLike, "frozen")],
     when: ["before", "after"],
   }),
 )

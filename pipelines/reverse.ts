@@ -2,7 +2,7 @@
  * The reverse arm: the model judges its own answers by the rubric turned round, and is trained to sound less human. The judge is the
  * policy itself, so a frozen copy judges held-out questions beside it.
  */
-import { heldOut, miniature } from "@hmx/evals"
+import { heldOut, humanLikeWords, miniature } from "@hmx/evals"
 import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
 import { humanLike } from "../rubrics/human-like.ts"
 
@@ -18,7 +18,7 @@ export default Experiment.make("reverse", {
   GroupAdvantage.stage({ scale: "group", stdEpsilon: 0.1 }),
   LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, warmupSteps: 3, beta2: 0.95, loss: "dapo", beta: 0.1 }),
   Evaluate.stage({
-    tasks: [miniature.sycophancy, miniature.bbq, miniature.truthfulQa, heldOut(humanLike, "frozen")],
+    tasks: [miniature.sycophancy, miniature.bbq, miniature.truthfulQa, humanLikeWords(), heldOut(humanLike, "frozen")],
     when: ["before", "after"],
   }),
 )

@@ -40,7 +40,7 @@ import { generate } from "../sample/generate.ts"
 import { openTokenizer } from "../tokenizer/index.ts"
 import type { Tokenizer } from "../tokenizer/index.ts"
 import { forwardBackward, sequenceLogProbs } from "../train/forwardBackward.ts"
-import { checkAdapterName, checkPositive, checkTokens } from "./requests.ts"
+import { checkAdapterName, checkPositive, checkSampling, checkTemperature, checkTokens } from "./requests.ts"
 
 /** How a running call learns that it is no longer wanted. */
 export interface Control {
@@ -110,7 +110,7 @@ export class LocalModel {
     requests.forEach(({ prompt, n, params }) => {
       checkTokens(spec, "prompt", prompt, 1)
       checkPositive("n", n)
-      checkPositive("maxNewTokens", params.maxNewTokens)
+      checkSampling(params)
       if (prompt.length + params.maxNewTokens > spec.context)
         throw new Errors.BadInput({
           where: "sample, prompt and maxNewTokens",
@@ -129,7 +129,8 @@ export class LocalModel {
   }
 
   logprobs(requests: ReadonlyArray<LogprobsRequest>, control?: Control): ReadonlyArray<ReadonlyArray<number>> {
-    for (const { tokens, from } of requests) {
+    for (const { tokens, from, temperature } of requests) {
+      checkTemperature(temperature)
       checkTokens(this.decoder.spec, "tokens", tokens, 1)
       if (!Number.isSafeInteger(from) || from < 1 || from > tokens.length)
         throw new Errors.BadInput({
@@ -166,6 +167,7 @@ export class LocalModel {
   }
 
   forwardBackward(request: ForwardBackwardRequest, control?: Control): ForwardBackwardResult {
+    checkTemperature(request.temperature)
     for (const { prompt, completions } of request.groups) {
       checkTokens(this.decoder.spec, "prompt", prompt, 1)
       for (const { tokens, oldLogprobs } of completions) {

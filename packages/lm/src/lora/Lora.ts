@@ -149,6 +149,11 @@ export class Lora {
     this.gathered = true
   }
 
+  /** The key of the first tensor that holds a NaN or an infinity. */
+  firstNonFinite(): string | undefined {
+    return this.parameters.find(({ tensor }) => !Number.isFinite(this.#engine.sumSquares([tensor])))?.key
+  }
+
   zeroGrad(): void {
     for (const parameter of this.parameters) {
       this.#engine.free(parameter.gradient)

@@ -30,7 +30,8 @@ export const pairLogProbs = (
   temperature = 1,
 ) =>
   engine.logProbs(engine.rmsNorm(engine.gather(x, rows), norm, spec.normEps), head, targets, {
-    temperature,
+    // Greedy answers are scored under the plain softmax.
+    temperature: temperature === 0 ? 1 : temperature,
     ...(spec.logitSoftcap === undefined ? {} : { softcap: spec.logitSoftcap }),
   })
 

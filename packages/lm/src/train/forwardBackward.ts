@@ -31,10 +31,11 @@ export const bySequence = (packed: Packed, { logprobs, entropies }: PairValues):
     entropies: Float32Array.from(pairs, (pair) => entropies[pair] ?? Number.NaN),
   }))
 
-/** The first value that is not finite becomes NonFinite. */
-export const checkFinite = (name: string, values: ArrayLike<number>): void => {
+/** A value that is not finite becomes NonFinite: of the adapter's first bad tensor, or else of the values themselves. */
+export const checkFinite = (name: string, values: ArrayLike<number>, lora?: Lora): void => {
   for (let i = 0; i < values.length; i++)
-    if (!Number.isFinite(values[i])) throw new Errors.NonFinite({ tensor: `${name}, element ${i}` })
+    if (!Number.isFinite(values[i]))
+      throw new Errors.NonFinite({ tensor: lora?.firstNonFinite() ?? `${name}, element ${i}` })
 }
 
 /**
@@ -53,7 +54,7 @@ export const lossGradient = (
   let result: LossResult | undefined
   engine.scope(() => {
     const gradients = differentiate(decoder, lora.trainable(weights), packed, options, (values) => {
-      checkFinite("log-probabilities", values.logprobs)
+      checkFinite("log-probabilities", values.logprobs, lora)
       const found = loss(bySequence(packed, values))
       checkFinite("loss", [found.loss])
       result = found
@@ -132,7 +133,7 @@ export const sequenceLogProbs = (
   for (const part of parts(sequences, tokensAtOnce)) {
     const packed = pack(part.flatMap((index) => sequences[index] ?? []))
     const found = packedLogProbs(decoder, packed, { ...options, lora: lora?.layers })
-    checkFinite("log-probabilities", found.logprobs)
+    checkFinite("log-probabilities", found.logprobs, lora)
     bySequence(packed, found).forEach((of, i) => values.set(part[i] ?? -1, of))
   }
   return sequences.flatMap((_, index) => values.get(index) ?? [])

@@ -295,8 +295,17 @@ export function adamW(
 /** yᵀ = factor·x for x [rows, columns], in tiles that stay in the cache. */
 export function transpose(x: F32, rows: number, columns: number, y: F32, factor = 1): void {
   const tile = 32
-  for (let r0 = 0; r0 < rows; r0 += tile)
-    for (let c0 = 0; c0 < columns; c0 += tile)
-      for (let c = c0; c < Math.min(c0 + tile, columns); c++)
-        for (let r = r0; r < Math.min(r0 + tile, rows); r++) y[c * rows + r] = at(x, r * columns + c) * factor
+  for (let r0 = 0; r0 < rows; r0 += tile) {
+    const r1 = Math.min(r0 + tile, rows)
+    for (let c0 = 0; c0 < columns; c0 += tile) {
+      const c1 = Math.min(c0 + tile, columns)
+      for (let c = c0; c < c1; c++) {
+        let from = r0 * columns + c
+        for (let to = c * rows + r0; to < c * rows + r1; to++) {
+          y[to] = at(x, from) * factor
+          from += columns
+        }
+      }
+    }
+  }
 }

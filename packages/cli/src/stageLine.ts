@@ -15,7 +15,7 @@ export const stageLine = (source: string, names: ReadonlyArray<string>, index: n
   const nth = names.slice(0, index).filter((n) => n === name).length
   const escaped = name.replaceAll(/[^\w]/g, String.raw`\$&`)
   const code = codeOnly(source)
-  const calls = [...code.matchAll(new RegExp(String.raw`(?<![\w$.])${escaped}\s*\.\s*stage\s*\(`, "g"))]
+  const calls = [...code.matchAll(new RegExp(String.raw`(?<![\w$])${escaped}\s*\.\s*stage\s*\(`, "g"))]
   const own = [...source.matchAll(new RegExp(String.raw`Stage\s*\.\s*make\s*\(\s*["'\`]${escaped}["'\`]`, "g"))]
   const place = (calls[nth] ?? own[0])?.index
   return place === undefined ? undefined : source.slice(0, place).split("\n").length

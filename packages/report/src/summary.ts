@@ -29,7 +29,7 @@ export const summary = (run: Finished): string => {
     `${escape(run.name, 60)}: ${run.steps} steps${run.seconds === undefined ? "" : ` in ${format.duration(run.seconds)}`}`,
     benchmarks(earlier.measures, later.measures),
     ...(samples === "" ? [] : [`answers before and after\n\n${samples}`]),
-    `adapter (PEFT): ${escape(run.adapter.path, 400)}\n         digest: ${escape(run.adapter.digest)}`,
+    `adapter (PEFT): ${escape(run.adapter.path, 400)}\n        digest: ${escape(run.adapter.digest)}`,
   ]
   return `${paragraphs.join("\n\n")}\n`
 }

@@ -1,0 +1,131 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { describe, expect, it } from "@effect/vitest"
+import { resume, run } from "@hmx/runtime"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import { systemError } from "effect/PlatformError"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { experiment, folder, options } from "./experiment.ts"
+
+const noSpace = (method: string, path: string) =>
+  systemError({
+    _tag: "Unknown",
+    module: "FileSystem",
+    method,
+    pathOrDescriptor: path,
+    cause: Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" }),
+  })
+
+/** The real file system until the n-th change to it; from there on the disk is full. */
+const fullAfter = (n: number) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      let left = n
+      const spend = (method: string, path: string) =>
+        Effect.suspend(() => (left-- > 0 ? Effect.void : Effect.fail(noSpace(method, path))))
+      const disk: FileSystem.FileSystem = {
+        ...fs,
+        makeDirectory: (path, o) => Effect.andThen(spend("makeDirectory", path), fs.makeDirectory(path, o)),
+        rename: (from, to) => Effect.andThen(spend("rename", from), fs.rename(from, to)),
+        writeFile: (path, data, o) => Effect.andThen(spend("writeFile", path), fs.writeFile(path, data, o)),
+        writeFileString: (path, data, o) => Effect.andThen(spend("writeFile", path), fs.writeFileString(path, data, o)),
+        open: (path, o) => (o?.flag === "r" ? fs.open(path, o) : Effect.andThen(spend("open", path), fs.open(path, o))),
+      }
+      return disk
+    }),
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+
+const text = (path: string): string => readFileSync(path, "utf8")
+
+describe("a disk that is full", () => {
+  it.effect("at any change to it: one sentence, nothing half-written, and a clean resume", () =>
+    Effect.gen(function* () {
+      const whole = `${folder()}/run`
+      yield* Effect.provide(run(experiment({ steps: 2 }), options(whole)), NodeFileSystem.layer)
+      let before = 0
+      let during = 0
+      for (let n = 0; n < 200; n++) {
+        const path = `${folder()}/run`
+        const exit = yield* Effect.result(Effect.provide(run(experiment({ steps: 2 }), options(path)), fullAfter(n)))
+        if (exit._tag === "Success") break
+        expect(exit.failure.message).toMatch(/^cannot \w+ \S+: no space is left on the device$/)
+        if (!existsSync(path)) {
+          expect(exit.failure._tag).toBe("StorageFailed")
+          before++
+          continue
+        }
+        during++
+        expect(readdirSync(path, { recursive: true }).filter((name) => String(name).includes(".tmp-"))).toEqual([])
+        expect(existsSync(`${path}/lock`)).toBe(false)
+        yield* Effect.provide(resume(experiment({ steps: 2 }), path, options(path)), NodeFileSystem.layer)
+        expect(text(`${path}/metrics.jsonl`)).toBe(text(`${whole}/metrics.jsonl`))
+        expect(text(`${path}/report.json`)).toBe(text(`${whole}/report.json`))
+      }
+      expect([before > 3, during > 8]).toEqual([true, true])
+    }),
+  )
+})
+
+describe("a run folder", () => {
+  const refused = (path: string) => Effect.flip(Effect.provide(run(experiment(), options(path)), NodeFileSystem.layer))
+
+  it.effect("that is a file", () =>
+    Effect.gen(function* () {
+      const path = `${folder()}/run`
+      writeFileSync(path, "mine")
+      expect((yield* refused(path)).message).toBe(`${path}: found a file; expected a folder for the run, or nothing`)
+      expect(text(path)).toBe("mine")
+      const below = `${path}/deeper`
+      expect(yield* refused(below)).toMatchObject({ _tag: "StorageFailed", reason: "a part of the path is a file" })
+    }),
+  )
+
+  it.effect("that has something in it", () =>
+    Effect.gen(function* () {
+      const path = folder()
+      writeFileSync(`${path}/thesis.tex`, "mine")
+      expect(yield* refused(path)).toMatchObject({ _tag: "BadInput", where: path })
+      expect(readdirSync(path)).toEqual(["thesis.tex"])
+    }),
+  )
+
+  it.effect("on a read-only disk", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const readOnly = (path: string) =>
+        Effect.fail(
+          systemError({
+            _tag: "Unknown",
+            module: "FileSystem",
+            method: "makeDirectory",
+            cause: Object.assign(new Error("EROFS"), { code: "EROFS" }),
+            pathOrDescriptor: path,
+          }),
+        )
+      const path = `${folder()}/run`
+      const error = yield* Effect.flip(
+        Effect.provideService(run(experiment(), options(path)), FileSystem.FileSystem, {
+          ...fs,
+          makeDirectory: readOnly,
+        }),
+      )
+      expect(error).toMatchObject({ _tag: "StorageFailed" })
+      expect(error.message).toBe(`cannot make ${path}: the file system is read-only`)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("that was made for a refused experiment goes away again", () =>
+    Effect.gen(function* () {
+      const parent = folder()
+      expect(
+        yield* Effect.flip(
+          Effect.provide(run(experiment({ memory: "64 MiB" }), options(`${parent}/run`)), NodeFileSystem.layer),
+        ),
+      ).toMatchObject({ _tag: "OverBudget" })
+      expect(readdirSync(parent)).toEqual([])
+    }),
+  )
+})

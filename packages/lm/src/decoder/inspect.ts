@@ -30,7 +30,7 @@ const run = (
 ): Float32Array => {
   const { engine, spec } = decoder
   const weights = { ...decoder.weights, layers: decoder.weights.layers.slice(0, layers) }
-  let values = new Float32Array(0)
+  let values: Float32Array = new Float32Array(0)
   engine.scope(() => {
     // The token behind the last is only a target: it makes every token a row.
     const packed = pack([{ tokens: [...tokens, 0], from: 1 }])
@@ -44,7 +44,7 @@ const run = (
       checkpoint: () => {},
     })
     const normed = layers < spec.layers ? x : engine.rmsNorm(x, weights.norm, spec.normEps)
-    values = Float32Array.from(floats(engine, head ? logits(engine, spec, weights, x) : normed))
+    values = floats(engine, head ? logits(engine, spec, weights, x) : normed)
   })
   return values
 }

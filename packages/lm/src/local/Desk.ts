@@ -12,7 +12,7 @@ class Stopped extends Error {
 }
 
 /** A reply before its value's type is forgotten. */
-type Answer =
+export type Answer =
   | Exclude<Reply, { readonly kind: "value" }>
   | { readonly id: number; readonly kind: "value"; readonly value: unknown }
 
@@ -55,12 +55,15 @@ const together = <Request, Result>(
   return calls.map(({ args }) => results.slice(next, (next += args[0].length)))
 }
 
+/** What answers: a `LocalModel`. */
+export type Answering = Pick<LocalModel, Method>
+
 export class Desk {
-  readonly #model: LocalModel
+  readonly #model: Answering
   readonly #reply: (reply: Answer) => void
   #waiting: ReadonlyArray<Call> = []
 
-  constructor(model: LocalModel, reply: (reply: Answer) => void) {
+  constructor(model: Answering, reply: (reply: Answer) => void) {
     this.#model = model
     this.#reply = reply
   }
@@ -137,7 +140,7 @@ export class Desk {
 }
 
 /** A call that is computed by itself. */
-const single = (model: LocalModel, call: Call): unknown => {
+const single = (model: Answering, call: Call): unknown => {
   switch (call.method) {
     case "encodeChat":
       return model.encodeChat(...call.args)

@@ -143,7 +143,7 @@ const admit = (
   const packed = pack(prompts.map(([, prompt]) => ({ tokens: [...prompt, 0], from: prompt.length })))
   const lasts = Int32Array.from(packed.paths, (path) => path.at(-1) ?? 0)
   const keys: Array<readonly [k: Tensor, v: Tensor]> = []
-  let values = new Float32Array(0)
+  let values: Float32Array = new Float32Array(0)
   try {
     engine.scope(() => {
       const ids = (list: Int32Array) => engine.upload(list, [list.length], "i32")
@@ -158,7 +158,7 @@ const admit = (
         },
         checkpoint: options.checkpoint ?? (() => {}),
       })
-      values = Float32Array.from(floats(engine, logits(engine, spec, weights, engine.gather(x, ids(lasts)))))
+      values = floats(engine, logits(engine, spec, weights, engine.gather(x, ids(lasts))))
     })
     const paths = added.map((row) => ({ row, path: packed.paths[place.get(row.request) ?? 0] ?? new Int32Array(0) }))
     move(cache, active, going, paths, true, keys)
@@ -174,7 +174,7 @@ const step = (decoder: Decoder, cache: KvCache, active: ReadonlyArray<Row>, opti
   const rows = active.length
   const columns = cache.columns + 1
   for (const row of active) row.layout = { ...row.layout, columns: [...row.layout.columns, cache.columns] }
-  let values = new Float32Array(0)
+  let values: Float32Array = new Float32Array(0)
   engine.scope(() => {
     const bias = engine.upload(
       biasOf(
@@ -201,7 +201,7 @@ const step = (decoder: Decoder, cache: KvCache, active: ReadonlyArray<Row>, opti
       },
       checkpoint: options.checkpoint ?? (() => {}),
     })
-    values = Float32Array.from(floats(engine, logits(engine, spec, weights, x)))
+    values = floats(engine, logits(engine, spec, weights, x))
   })
   cache.appended()
   active.forEach((row, r) => take(decoder, row, values, r))

@@ -117,6 +117,10 @@ interface Result {
   readonly gflops?: number
 }
 
+function rounded(x: number | undefined): number {
+  return Number((x ?? Number.NaN).toFixed(3))
+}
+
 const results: Array<Result> = []
 function report(name: string, flops: number, body: () => void, repeats = 15): void {
   const run = (): number => {
@@ -131,7 +135,6 @@ function report(name: string, flops: number, body: () => void, repeats = 15): vo
   const before = process.cpuUsage()
   const times = Array.from({ length: repeats }, run).toSorted((a, b) => a - b)
   const { user, system } = process.cpuUsage(before)
-  const rounded = (x: number | undefined) => Number((x ?? Number.NaN).toFixed(3))
   const ms = rounded(times[0])
   results.push({
     name,

@@ -1,128 +1,33 @@
 /**
- * `Engine` on a tfjs backend: checks the arguments, computes, and records the pullback while a `vjp` runs.
+ * `Engine` on a tfjs backend. Each operation checks its arguments, computes, and records its pullback while a `vjp` runs.
  */
-import type {
-  AdamWOptions,
-  AdamWState,
-  AttentionOptions,
-  DType,
-  Engine,
-  EngineInfo,
-  EngineMemory,
-  LogProbsOptions,
-  LoraWeights,
-  Tensor,
-  Tensors,
-  Vjp,
-} from "@hmx/lm"
-import { broadcast, misuse, own, positive, shaped, show, sized } from "./check.ts"
-import { Composed } from "./Composed.ts"
-import type { Loaded } from "./Device.ts"
-import { Device } from "./Device.ts"
-import { Fused } from "./Fused.ts"
+import type { AdamWOptions, AdamWState, AttentionOptions, Engine, LogProbsOptions, LoraWeights, Tensor } from "@hmx/lm"
+import { misuse, positive, shaped, show, sized } from "./check.ts"
+import { EngineCore } from "./EngineCore.ts"
 import type { Handle } from "./Ledger.ts"
-import { Ledger, sizeOf } from "./Ledger.ts"
-import type { Pull } from "./Tape.ts"
-import { Tape } from "./Tape.ts"
-import { widen } from "./widen.ts"
+import { sizeOf } from "./Ledger.ts"
 
 /** Logits that exist at one time when the caller does not say: 16 MiB. */
 const LOGITS_AT_ONCE = 4 * 1024 * 1024
 
-export class TfjsEngine implements Engine {
-  readonly info: EngineInfo
-  readonly #loaded: Loaded
-  readonly #ledger: Ledger
-  readonly #device: Device
-  readonly #ops: Composed
-  #tape: Tape | undefined
-  #closed = false
-
-  constructor(loaded: Loaded) {
-    this.#loaded = loaded
-    this.#ledger = new Ledger((dataId) => loaded.backend.disposeData(dataId))
-    this.#device = new Device(loaded, this.#ledger)
-    this.#ops = loaded.heap === undefined ? new Composed(this.#device) : new Fused(this.#device, loaded.heap)
-    this.info = {
-      name: `tfjs-${loaded.name}`,
-      version: loaded.version,
-      device: loaded.device,
-      threads: loaded.threads,
-      compute: "f32",
-    }
-  }
-
-  // --- ownership ---
-
-  scope<A extends Tensors>(body: () => A): A {
-    this.#open("scope")
-    return this.#ledger.scope(body)
-  }
-  keep(t: Tensor): Tensor {
-    const x = this.#own(t, "keep")
-    this.#ledger.keep(x)
-    return x
-  }
-  free(...ts: ReadonlyArray<Tensor | undefined>): void {
-    if (this.#closed) return
-    for (const t of ts) if (t !== undefined) this.#ledger.freeOwn(t)
-  }
-  memory(): EngineMemory {
-    return this.#ledger.memory()
-  }
-  resetPeak(): void {
-    this.#ledger.resetPeak()
-  }
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#loaded.close()
-  }
-
-  // --- host transfer ---
-
-  upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
-    this.#open("upload")
-    sized(shape, data.length, "upload")
-    if (dtype === "bf16" || dtype === "f16") {
-      if (!(data instanceof Uint16Array)) misuse("upload", `${dtype} comes as a Uint16Array of its bits`)
-      return this.#device.write(widen(data, dtype), shape)
-    }
-    if (data instanceof Uint16Array || data instanceof Int32Array !== (dtype === "i32"))
-      misuse("upload", `${dtype} comes as a ${dtype === "i32" ? "Int32Array" : "Float32Array"}`)
-    return this.#device.write(data, shape)
-  }
-  download(t: Tensor): Float32Array | Int32Array {
-    return this.#device.read(this.#own(t, "download"), "download")
-  }
-  frozen(t: Tensor): Tensor {
-    const w = this.#own(t, "frozen")
-    if (w.shape.length === 2 && w.dtype === "f32" && w.transposed === undefined) {
-      w.transposed = this.#ops.swap(w)
-      this.#ledger.keep(w.transposed)
-    }
-    return w
-  }
-
+export class TfjsEngine extends EngineCore implements Engine {
   // --- shape ---
 
   reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
-    const a = this.#own(x, "reshape")
+    const a = this.own(x, "reshape")
     sized(shape, a.size, "reshape")
     const before = a.shape
-    return this.#one("reshape", [a], this.#ops.reshape(a, [...shape]), [], ([dy]) => [
-      dy && this.#ops.reshape(dy, before),
-    ])
+    return this.one("reshape", [a], this.ops.reshape(a, [...shape]), [], ([dy]) => [dy && this.ops.reshape(dy, before)])
   }
   transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
-    const a = this.#own(x, "transpose")
+    const a = this.own(x, "transpose")
     if (perm.length !== a.shape.length || a.shape.some((_, i) => !perm.includes(i)))
       misuse("transpose", `[${perm.join(", ")}] does not permute ${show(a.shape)}`)
     const shape = perm.map((p) => a.shape[p] ?? 0)
-    const ops = this.#ops
+    const ops = this.ops
     const permute = (t: Handle, by: ReadonlyArray<number>, to: ReadonlyArray<number>) =>
       t.size === 0 ? ops.reshape(t, to) : ops.transpose(t, by)
-    return this.#one("transpose", [a], permute(a, perm, shape), [], ([dy]) => [
+    return this.one("transpose", [a], permute(a, perm, shape), [], ([dy]) => [
       dy &&
         permute(
           dy,
@@ -132,13 +37,13 @@ export class TfjsEngine implements Engine {
     ])
   }
   slice(x: Tensor, axis: number, start: number, length: number): Tensor {
-    const a = this.#own(x, "slice")
+    const a = this.own(x, "slice")
     const size = a.shape[axis]
     if (size === undefined) return misuse("slice", `${show(a.shape)} has no axis ${axis}`)
     if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size)
       misuse("slice", `${start} + ${length} is outside axis ${axis} of ${show(a.shape)}`)
-    const ops = this.#ops
-    return this.#one("slice", [a], ops.slice(a, axis, start, length), [], ([dy]) => {
+    const ops = this.ops
+    return this.one("slice", [a], ops.slice(a, axis, start, length), [], ([dy]) => {
       if (dy === undefined) return [undefined]
       const zeros = (n: number) =>
         ops.filled(
@@ -150,7 +55,7 @@ export class TfjsEngine implements Engine {
     })
   }
   concat(xs: ReadonlyArray<Tensor>, axis: number): Tensor {
-    const parts = xs.map((x) => this.#own(x, "concat"))
+    const parts = xs.map((x) => this.own(x, "concat"))
     const first = parts[0]
     if (first === undefined) return misuse("concat", "no tensors given")
     if (first.shape[axis] === undefined) misuse("concat", `${show(first.shape)} has no axis ${axis}`)
@@ -163,11 +68,11 @@ export class TfjsEngine implements Engine {
       )
       if (p.dtype !== first.dtype) misuse("concat", `${first.dtype} and ${p.dtype} do not mix`)
     }
-    const ops = this.#ops
+    const ops = this.ops
     const sizes = parts.map((p) => p.shape[axis] ?? 0)
     const shape = first.shape.map((d, i) => (i === axis ? sizes.reduce((a, b) => a + b, 0) : d))
     const y = sizeOf(shape) === 0 ? ops.reshape(first, shape) : ops.concat(parts, axis)
-    return this.#one("concat", parts, y, [], ([dy], _, wanted) => {
+    return this.one("concat", parts, y, [], ([dy], _, wanted) => {
       let start = 0
       return sizes.map((size, i) => {
         start += size
@@ -176,17 +81,17 @@ export class TfjsEngine implements Engine {
     })
   }
   gather(x: Tensor, ids: Tensor): Tensor {
-    const table = this.#own(x, "gather")
-    const at = this.#own(ids, "gather", "i32")
+    const table = this.own(x, "gather")
+    const at = this.own(ids, "gather", "i32")
     if (at.shape.length !== 1) misuse("gather", `ids are ${show(at.shape)}; expected [*]`)
     const [rows = 0, ...rest] = table.shape
     if (table.shape.length === 0) misuse("gather", "a scalar has no rows")
-    for (const id of this.#device.peek(at, "gather"))
+    for (const id of this.device.peek(at, "gather"))
       if (id < 0 || id >= rows) misuse("gather", `id ${id} is outside the ${rows} rows`)
-    const ops = this.#ops
+    const ops = this.ops
     const shape = [at.size, ...rest]
-    const y = sizeOf(shape) === 0 ? this.#empty(shape, table.dtype) : ops.reshape(ops.rows(table, at), shape)
-    return this.#one("gather", [table], y, [at], ([dy], [saved]) => [
+    const y = sizeOf(shape) === 0 ? this.empty(shape, table.dtype) : ops.reshape(ops.rows(table, at), shape)
+    return this.one("gather", [table], y, [at], ([dy], [saved]) => [
       dy && saved && ops.reshape(ops.scatterAdd(ops.reshape(dy, [at.size, sizeOf(rest)]), saved, rows), table.shape),
     ])
   }
@@ -194,38 +99,38 @@ export class TfjsEngine implements Engine {
   // --- arithmetic ---
 
   add(a: Tensor, b: Tensor): Tensor {
-    const [x, y] = this.#pair(a, b, "add")
-    const ops = this.#ops
-    return this.#one("add", [x, y], ops.add(x, y), [], ([dy]) => [
+    const [x, y] = this.pair(a, b, "add")
+    const ops = this.ops
+    return this.one("add", [x, y], ops.add(x, y), [], ([dy]) => [
       dy && ops.unbroadcast(dy, x.shape),
       dy && ops.unbroadcast(dy, y.shape),
     ])
   }
   sub(a: Tensor, b: Tensor): Tensor {
-    const [x, y] = this.#pair(a, b, "sub")
-    const ops = this.#ops
-    return this.#one("sub", [x, y], ops.sub(x, y), [], ([dy], _, wanted) => [
+    const [x, y] = this.pair(a, b, "sub")
+    const ops = this.ops
+    return this.one("sub", [x, y], ops.sub(x, y), [], ([dy], _, wanted) => [
       dy && ops.unbroadcast(dy, x.shape),
       dy && wanted[1] === true ? ops.scale(ops.unbroadcast(dy, y.shape), -1) : undefined,
     ])
   }
   mul(a: Tensor, b: Tensor): Tensor {
-    const [x, y] = this.#pair(a, b, "mul")
-    const ops = this.#ops
-    return this.#one("mul", [x, y], ops.mul(x, y), [x, y], ([dy], [xs, ys], wanted) => [
+    const [x, y] = this.pair(a, b, "mul")
+    const ops = this.ops
+    return this.one("mul", [x, y], ops.mul(x, y), [x, y], ([dy], [xs, ys], wanted) => [
       dy && ys && wanted[0] === true ? ops.unbroadcast(ops.mul(dy, ys), x.shape) : undefined,
       dy && xs && wanted[1] === true ? ops.unbroadcast(ops.mul(dy, xs), y.shape) : undefined,
     ])
   }
   scale(x: Tensor, factor: number): Tensor {
-    const a = this.#own(x, "scale", "f32")
-    return this.#one("scale", [a], this.#ops.scale(a, factor), [], ([dy]) => [dy && this.#ops.scale(dy, factor)])
+    const a = this.own(x, "scale", "f32")
+    return this.one("scale", [a], this.ops.scale(a, factor), [], ([dy]) => [dy && this.ops.scale(dy, factor)])
   }
   sum(x: Tensor): Tensor {
-    const a = this.#own(x, "sum", "f32")
-    const ops = this.#ops
+    const a = this.own(x, "sum", "f32")
+    const ops = this.ops
     const y = ops.sumOver(a, [...a.shape.keys()], false)
-    return this.#one("sum", [a], y, [], ([dy]) => [dy && ops.broadcastTo(dy, a.shape)])
+    return this.one("sum", [a], y, [], ([dy]) => [dy && ops.broadcastTo(dy, a.shape)])
   }
 
   // --- layers ---
@@ -236,24 +141,24 @@ export class TfjsEngine implements Engine {
     options: { readonly bias?: Tensor | undefined; readonly lora?: LoraWeights | undefined } = {},
   ): Tensor {
     const at = "linear"
-    const rows = this.#own(x, at, "f32")
-    const weight = this.#own(w, at, "f32")
+    const rows = this.own(x, at, "f32")
+    const weight = this.own(w, at, "f32")
     shaped(rows, [-1, -1], at, "x")
     const [, I = 0] = rows.shape
     shaped(weight, [-1, I], at, "w")
     const [O = 0] = weight.shape
-    const bias = options.bias === undefined ? undefined : this.#own(options.bias, at, "f32")
+    const bias = options.bias === undefined ? undefined : this.own(options.bias, at, "f32")
     if (bias !== undefined) shaped(bias, [O], at, "bias")
     let lora: { a: Handle; b: Handle; scale: number } | undefined
     if (options.lora !== undefined) {
-      const a = this.#own(options.lora.a, at, "f32")
-      const b = this.#own(options.lora.b, at, "f32")
+      const a = this.own(options.lora.a, at, "f32")
+      const b = this.own(options.lora.b, at, "f32")
       shaped(a, [-1, I], at, "lora.a")
       shaped(b, [O, a.shape[0] ?? 0], at, "lora.b")
       lora = { a, b, scale: options.lora.scale }
     }
-    const ops = this.#ops
-    const { y, low } = this.#ledger.scope(() => ops.linear(rows, weight, bias, lora))
+    const ops = this.ops
+    const { y, low } = this.ledger.scope(() => ops.linear(rows, weight, bias, lora))
     const inputs = [
       rows,
       weight,
@@ -261,25 +166,25 @@ export class TfjsEngine implements Engine {
       ...(lora === undefined ? [] : [lora.a, lora.b]),
     ]
     const saved = [rows, weight, ...(lora === undefined || low === undefined ? [] : [lora.a, lora.b, low])]
-    const result = this.#one(at, inputs, y, saved, ([dy], [xs, ws, a, b, lows], wanted) => {
+    const result = this.one(at, inputs, y, saved, ([dy], [xs, ws, a, b, lows], wanted) => {
       if (dy === undefined || xs === undefined || ws === undefined) return []
       const adapter = a && b && lows && lora ? { a, b, low: lows, scale: lora.scale } : undefined
       const g = ops.linearGrad(xs, ws, adapter, dy, { x: wanted[0] === true, w: wanted[1] === true })
       const dBias = bias === undefined ? [] : [ops.sumOver(dy, [0], false)]
       return [g.x, g.w, ...dBias, g.a, g.b]
     })
-    if (low !== undefined) this.#ledger.free(low)
+    if (low !== undefined) this.ledger.free(low)
     return result
   }
   rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
     const at = "rmsNorm"
-    const a = this.#own(x, at, "f32")
-    const weight = this.#own(w, at, "f32")
+    const a = this.own(x, at, "f32")
+    const weight = this.own(w, at, "f32")
     if (a.shape.length === 0) misuse(at, "x has no axis")
     shaped(weight, [a.shape.at(-1) ?? 0], at, "w")
-    const ops = this.#ops
-    const y = this.#ledger.scope(() => (a.size === 0 ? this.#empty(a.shape, "f32") : ops.rmsNorm(a, weight, eps)))
-    return this.#one(at, [a, weight], y, [a, weight], ([dy], [xs, ws]) => {
+    const ops = this.ops
+    const y = this.ledger.scope(() => (a.size === 0 ? this.empty(a.shape, "f32") : ops.rmsNorm(a, weight, eps)))
+    return this.one(at, [a, weight], y, [a, weight], ([dy], [xs, ws]) => {
       if (dy === undefined || xs === undefined || ws === undefined) return []
       if (xs.size === 0) return [ops.filled(xs.shape, 0), ops.filled(ws.shape, 0)]
       const g = ops.rmsNormGrad(xs, ws, eps, dy)
@@ -288,27 +193,27 @@ export class TfjsEngine implements Engine {
   }
   rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
     const at = "rotary"
-    const a = this.#own(x, at, "f32")
+    const a = this.own(x, at, "f32")
     shaped(a, [-1, -1, -1], at, "x")
     const [n = 0, , d = 0] = a.shape
     if (d % 2 !== 0) misuse(at, `the head dimension ${d} is odd`)
-    const c = this.#own(cos, at, "f32")
-    const s = this.#own(sin, at, "f32")
+    const c = this.own(cos, at, "f32")
+    const s = this.own(sin, at, "f32")
     shaped(c, [n, d / 2], at, "cos")
     shaped(s, [n, d / 2], at, "sin")
-    const ops = this.#ops
+    const ops = this.ops
     const turn = (t: Handle, cs: Handle, sn: Handle, back: boolean) =>
-      this.#ledger.scope(() => (t.size === 0 ? this.#empty(t.shape, "f32") : ops.rotary(t, cs, sn, back)))
-    return this.#one(at, [a], turn(a, c, s, false), [c, s], ([dy], [cs, sn]) => [
+      this.ledger.scope(() => (t.size === 0 ? this.empty(t.shape, "f32") : ops.rotary(t, cs, sn, back)))
+    return this.one(at, [a], turn(a, c, s, false), [c, s], ([dy], [cs, sn]) => [
       dy && cs && sn && turn(dy, cs, sn, true),
     ])
   }
   attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
     const at = "attention"
-    const qs = this.#own(q, at, "f32")
-    const ks = this.#own(k, at, "f32")
-    const vs = this.#own(v, at, "f32")
-    const bias = this.#own(options.bias, at, "f32")
+    const qs = this.own(q, at, "f32")
+    const ks = this.own(k, at, "f32")
+    const vs = this.own(v, at, "f32")
+    const bias = this.own(options.bias, at, "f32")
     shaped(qs, [-1, -1, -1, -1], at, "q")
     const [B = 0, Tq = 0, H = 0, D = 0] = qs.shape
     shaped(ks, [B, -1, -1, D], at, "k")
@@ -319,36 +224,36 @@ export class TfjsEngine implements Engine {
     positive(options.softcap, at, "softcap")
     const shape = { B, Tq, Tk, H, K, D }
     const scores = { scale: options.scale, softcap: options.softcap }
-    const ops = this.#ops
+    const ops = this.ops
     if (qs.size === 0 || ks.size === 0) {
-      return this.#one(at, [qs, ks, vs], ops.filled(qs.shape, 0), [], () => [
+      return this.one(at, [qs, ks, vs], ops.filled(qs.shape, 0), [], () => [
         ops.filled(qs.shape, 0),
         ops.filled(ks.shape, 0),
         ops.filled(vs.shape, 0),
       ])
     }
-    const { y, p, cap } = this.#ledger.scope(() =>
-      ops.attention(qs, ks, vs, bias, shape, scores, this.#tape !== undefined),
+    const { y, p, cap } = this.ledger.scope(() =>
+      ops.attention(qs, ks, vs, bias, shape, scores, this.tape !== undefined),
     )
     if (p === undefined) return y
     const saved = [qs, ks, vs, y, p, ...(cap === undefined ? [] : [cap])]
-    const result = this.#one(at, [qs, ks, vs], y, saved, ([dy], [q1, k1, v1, y1, p1, cap1]) => {
+    const result = this.one(at, [qs, ks, vs], y, saved, ([dy], [q1, k1, v1, y1, p1, cap1]) => {
       if (!dy || !q1 || !k1 || !v1 || !y1 || !p1) return []
       const g = ops.attentionGrad({ q: q1, k: k1, v: v1, y: y1, p: p1, cap: cap1 }, dy, shape, scores)
       return [g.q, g.k, g.v]
     })
-    this.#ledger.free(p)
-    if (cap !== undefined) this.#ledger.free(cap)
+    this.ledger.free(p)
+    if (cap !== undefined) this.ledger.free(cap)
     return result
   }
   gatedMlp(gate: Tensor, up: Tensor, activation: "silu" | "gelu_tanh"): Tensor {
     const at = "gatedMlp"
-    const g = this.#own(gate, at, "f32")
-    const u = this.#own(up, at, "f32")
+    const g = this.own(gate, at, "f32")
+    const u = this.own(up, at, "f32")
     shaped(u, g.shape, at, "up")
-    const ops = this.#ops
-    const y = this.#ledger.scope(() => ops.gatedMlp(g, u, activation))
-    return this.#one(at, [g, u], y, [g, u], ([dy], [gs, us]) => {
+    const ops = this.ops
+    const y = this.ledger.scope(() => ops.gatedMlp(g, u, activation))
+    return this.one(at, [g, u], y, [g, u], ([dy], [gs, us]) => {
       if (!dy || !gs || !us) return []
       const d = ops.gatedMlpGrad(gs, us, activation, dy)
       return [d.gate, d.up]
@@ -361,25 +266,25 @@ export class TfjsEngine implements Engine {
     options: LogProbsOptions = {},
   ): { readonly logprobs: Tensor; readonly entropy: Tensor } {
     const at = "logProbs"
-    const rows = this.#own(h, at, "f32")
-    const weight = this.#own(w, at, "f32")
-    const ids = this.#own(targets, at, "i32")
+    const rows = this.own(h, at, "f32")
+    const weight = this.own(w, at, "f32")
+    const ids = this.own(targets, at, "i32")
     shaped(rows, [-1, -1], at, "h")
     const [N = 0, I = 0] = rows.shape
     shaped(weight, [-1, I], at, "w")
     const [V = 0] = weight.shape
     shaped(ids, [N], at, "targets")
     if (V === 0) misuse(at, "the vocabulary is empty")
-    for (const id of this.#device.peek(ids, at))
+    for (const id of this.device.peek(ids, at))
       if (id < 0 || id >= V) misuse(at, `target ${id} is outside the ${V} tokens`)
     const { temperature = 1, softcap, chunk = Math.max(1, Math.floor(LOGITS_AT_ONCE / V)) } = options
     positive(temperature, at, "temperature")
     positive(softcap, at, "softcap")
     if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
-    const ops = this.#ops
+    const ops = this.ops
     const how = { temperature, softcap, chunk }
-    const out = this.#ledger.scope(() => ops.logProbs(rows, weight.transposed ?? ops.swap(weight), ids, how))
-    this.#tape?.record(at, [rows, weight], [out.logprobs], [rows, weight, ids], ([dy], [hs, ws, at1], wanted) => {
+    const out = this.ledger.scope(() => ops.logProbs(rows, weight.transposed ?? ops.swap(weight), ids, how))
+    this.tape?.record(at, [rows, weight], [out.logprobs], [rows, weight, ids], ([dy], [hs, ws, at1], wanted) => {
       if (!dy || !hs || !ws || !at1) return []
       const g = ops.logProbsGrad(hs, ws, at1, dy, wanted[1] === true, how)
       return [g.h, g.w]
@@ -389,39 +294,9 @@ export class TfjsEngine implements Engine {
 
   // --- training ---
 
-  vjp(
-    f: (inputs: ReadonlyArray<Tensor>, params: ReadonlyArray<Tensor>) => ReadonlyArray<Tensor>,
-    inputs: ReadonlyArray<Tensor>,
-    params: ReadonlyArray<Tensor>,
-  ): Vjp {
-    const at = "vjp"
-    this.#open(at)
-    if (this.#tape !== undefined) misuse(at, "one vjp cannot run inside another")
-    const xs = inputs.map((t) => this.#own(t, at))
-    const ps = params.map((t) => this.#own(t, at))
-    const tape = new Tape(this.#ledger, (a, b) => this.#ops.add(a, b))
-    for (const t of xs) tape.track(t)
-    for (const t of ps) tape.track(t)
-    this.#tape = tape
-    try {
-      const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
-      this.#ledger.openTape(tape)
-      return tape.toVjp(outputs, xs, ps, (cotangent, output) => {
-        const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
-        shaped(g, output.shape, at, "a cotangent")
-        return g
-      })
-    } catch (error) {
-      tape.release()
-      throw error
-    } finally {
-      this.#tape = undefined
-    }
-  }
   sumSquares(xs: ReadonlyArray<Tensor>): number {
     let total = 0
-    for (const x of xs)
-      for (const v of this.#device.peek(this.#own(x, "sumSquares", "f32"), "sumSquares")) total += v * v
+    for (const x of xs) for (const v of this.device.peek(this.own(x, "sumSquares", "f32"), "sumSquares")) total += v * v
     return total
   }
   adamW(
@@ -431,42 +306,18 @@ export class TfjsEngine implements Engine {
     options: AdamWOptions,
   ): { readonly param: Tensor; readonly state: AdamWState } {
     const at = "adamW"
-    const p = this.#own(param, at, "f32")
-    const g = this.#own(grad, at, "f32")
-    const m = this.#own(state.m, at, "f32")
-    const v = this.#own(state.v, at, "f32")
+    const p = this.own(param, at, "f32")
+    const g = this.own(grad, at, "f32")
+    const m = this.own(state.m, at, "f32")
+    const v = this.own(state.v, at, "f32")
     shaped(g, p.shape, at, "grad")
     shaped(m, p.shape, at, "state.m")
     shaped(v, p.shape, at, "state.v")
     const { step } = options
     if (!Number.isInteger(step) || step < 1) misuse(at, `step is ${step}; the first is 1`)
-    return this.#ledger.scope(() => {
-      const next = this.#ops.adamW(p, g, m, v, options)
+    return this.ledger.scope(() => {
+      const next = this.ops.adamW(p, g, m, v, options)
       return { param: next.param, state: { m: next.m, v: next.v } }
     })
-  }
-
-  // --- inside ---
-
-  #open(where: string): void {
-    if (this.#closed) misuse(where, "the engine is closed")
-  }
-  #own(t: unknown, where: string, dtype?: "f32" | "i32"): Handle {
-    this.#open(where)
-    return own(this.#ledger, t, where, dtype)
-  }
-  #pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle] {
-    const x = this.#own(a, where, "f32")
-    const y = this.#own(b, where, "f32")
-    broadcast(x.shape, y.shape, where)
-    return [x, y]
-  }
-  #empty(shape: ReadonlyArray<number>, dtype: DType): Handle {
-    return this.#device.write(dtype === "i32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)), shape)
-  }
-  /** Records an operation with one output. */
-  #one(name: string, inputs: ReadonlyArray<Handle>, output: Handle, saved: ReadonlyArray<Handle>, pull: Pull): Handle {
-    this.#tape?.record(name, inputs, [output], saved, pull)
-    return output
   }
 }

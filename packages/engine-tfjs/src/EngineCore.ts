@@ -1,0 +1,152 @@
+/**
+ * The part of the engine that is the same for every operation: ownership, host transfer, `vjp`, and the steps that each
+ * operation takes (its arguments are checked, its result is recorded).
+ */
+import type { DType, EngineInfo, EngineMemory, Tensor, Tensors, Vjp } from "@hmx/lm"
+import { broadcast, misuse, own, shaped, sized } from "./check.ts"
+import { Composed } from "./Composed.ts"
+import type { Loaded } from "./Device.ts"
+import { Device } from "./Device.ts"
+import { Fused } from "./Fused.ts"
+import type { Handle } from "./Ledger.ts"
+import { Ledger, sizeOf } from "./Ledger.ts"
+import type { Pull } from "./Tape.ts"
+import { Tape } from "./Tape.ts"
+import { widen } from "./widen.ts"
+
+export abstract class EngineCore {
+  readonly info: EngineInfo
+  readonly #loaded: Loaded
+  protected readonly ledger: Ledger
+  protected readonly device: Device
+  protected readonly ops: Composed
+  protected tape: Tape | undefined
+  #closed = false
+
+  constructor(loaded: Loaded) {
+    this.#loaded = loaded
+    this.ledger = new Ledger((dataId) => loaded.backend.disposeData(dataId))
+    this.device = new Device(loaded, this.ledger)
+    this.ops = loaded.heap === undefined ? new Composed(this.device) : new Fused(this.device, loaded.heap)
+    this.info = {
+      name: `tfjs-${loaded.name}`,
+      version: loaded.version,
+      device: loaded.device,
+      threads: loaded.threads,
+      compute: "f32",
+    }
+  }
+
+  // --- ownership ---
+
+  scope<A extends Tensors>(body: () => A): A {
+    this.open("scope")
+    return this.ledger.scope(body)
+  }
+  keep(t: Tensor): Tensor {
+    const x = this.own(t, "keep")
+    this.ledger.keep(x)
+    return x
+  }
+  free(...ts: ReadonlyArray<Tensor | undefined>): void {
+    if (this.#closed) return
+    for (const t of ts) if (t !== undefined) this.ledger.freeOwn(t)
+  }
+  memory(): EngineMemory {
+    return this.ledger.memory()
+  }
+  resetPeak(): void {
+    this.ledger.resetPeak()
+  }
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#loaded.close()
+  }
+
+  // --- host transfer ---
+
+  upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
+    this.open("upload")
+    sized(shape, data.length, "upload")
+    if (dtype === "bf16" || dtype === "f16") {
+      if (!(data instanceof Uint16Array)) misuse("upload", `${dtype} comes as a Uint16Array of its bits`)
+      return this.device.write(widen(data, dtype), shape)
+    }
+    if (data instanceof Uint16Array || data instanceof Int32Array !== (dtype === "i32"))
+      misuse("upload", `${dtype} comes as a ${dtype === "i32" ? "Int32Array" : "Float32Array"}`)
+    return this.device.write(data, shape)
+  }
+  download(t: Tensor): Float32Array | Int32Array {
+    return this.device.read(this.own(t, "download"), "download")
+  }
+  frozen(t: Tensor): Tensor {
+    const w = this.own(t, "frozen")
+    if (w.shape.length === 2 && w.dtype === "f32" && w.transposed === undefined) {
+      w.transposed = this.ops.swap(w)
+      this.ledger.keep(w.transposed)
+    }
+    return w
+  }
+
+  // --- autograd ---
+
+  vjp(
+    f: (inputs: ReadonlyArray<Tensor>, params: ReadonlyArray<Tensor>) => ReadonlyArray<Tensor>,
+    inputs: ReadonlyArray<Tensor>,
+    params: ReadonlyArray<Tensor>,
+  ): Vjp {
+    const at = "vjp"
+    this.open(at)
+    if (this.tape !== undefined) misuse(at, "one vjp cannot run inside another")
+    const xs = inputs.map((t) => this.own(t, at))
+    const ps = params.map((t) => this.own(t, at))
+    const tape = new Tape(this.ledger, (a, b) => this.ops.add(a, b))
+    for (const t of xs) tape.track(t)
+    for (const t of ps) tape.track(t)
+    this.tape = tape
+    try {
+      const outputs = this.ledger.scope(() => [...f(xs, ps)]).map((t) => this.own(t, at))
+      this.ledger.openTape(tape)
+      return tape.toVjp(outputs, xs, ps, (cotangent, output) => {
+        const g = this.own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
+        shaped(g, output.shape, at, "a cotangent")
+        return g
+      })
+    } catch (error) {
+      tape.release()
+      throw error
+    } finally {
+      this.tape = undefined
+    }
+  }
+  // --- inside ---
+
+  protected open(where: string): void {
+    if (this.#closed) misuse(where, "the engine is closed")
+  }
+  protected own(t: unknown, where: string, dtype?: "f32" | "i32"): Handle {
+    this.open(where)
+    return own(this.ledger, t, where, dtype)
+  }
+  protected pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle] {
+    const x = this.own(a, where, "f32")
+    const y = this.own(b, where, "f32")
+    broadcast(x.shape, y.shape, where)
+    return [x, y]
+  }
+  protected empty(shape: ReadonlyArray<number>, dtype: DType): Handle {
+    return this.device.write(dtype === "i32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)), shape)
+  }
+  /** Records an operation with one output. */
+  protected one(
+    name: string,
+    inputs: ReadonlyArray<Handle>,
+    output: Handle,
+    saved: ReadonlyArray<Handle>,
+    pull: Pull,
+  ): Handle {
+    this.tape?.record(name, inputs, [output], saved, pull)
+    return output
+  }
+}

@@ -4,70 +4,33 @@ import {
   type Decoder,
   type Lora,
   lossGradient,
+  type LossResult,
   optimStep,
   policyLoss,
   type Sequence,
   sequenceLogProbs,
   type SequenceValues,
 } from "@hmx/lm"
-import { maxDelta, relativeError } from "./compare.ts"
-import { Conditioning } from "./Conditioning.ts"
+import { roundOtherwise } from "./adapters.ts"
 import { type HostArray, row, tensor } from "./fixtures.ts"
-import { type Line, measured } from "./Line.ts"
 import { pick, unpad } from "./rows.ts"
+import { ReplayConfig, type Trace } from "./Trace.ts"
+import { type Quantity, Trajectory } from "./Trajectory.ts"
 import { lossOptions } from "./trlOptions.ts"
 
-/** What the replay reads of a GRPOConfig, beside the options of the loss. */
-const Config = Schema.Struct({
-  gradient_accumulation_steps: Schema.Number,
-  steps_per_generation: Schema.Number,
-  max_completion_length: Schema.Number,
-  learning_rate: Schema.Number,
-  lr_scheduler_type: Schema.Literals(["constant", "linear", "cosine"]),
-  warmup_steps: Schema.Number,
-  max_steps: Schema.Number,
-  temperature: Schema.Number,
-  adam_beta1: Schema.Number,
-  adam_beta2: Schema.Number,
-  adam_epsilon: Schema.Number,
-  weight_decay: Schema.Number,
-  max_grad_norm: Schema.Number,
-  gradient_checkpointing: Schema.Boolean,
-})
-
-/** trace.json, as far as the replay reads it. */
-export const Trace = Schema.Struct({
-  checkpoint: Schema.String,
-  config: Schema.Record(Schema.String, Schema.Unknown),
-  generations: Schema.Array(
-    Schema.Struct({ rewards: Schema.Array(Schema.Number), advantages: Schema.Array(Schema.Number) }),
-  ),
-  micro_batches: Schema.Array(
-    Schema.Struct({
-      step: Schema.Number,
-      loss: Schema.Number,
-      num_items_in_batch: Schema.Number,
-      generation: Schema.Number,
-    }),
-  ),
-  /** One a step, then the trainer's summary. */
-  log: Schema.Array(Schema.Record(Schema.String, Schema.Number)),
-})
-
-/** Quantities of a replay and their bounds. */
-const bounds = {
-  "log-probabilities": 1e-4,
-  "old log-probabilities": 1e-4,
-  "reference log-probabilities": 1e-4,
-  entropies: 1e-4,
-  losses: 1e-5,
-  "logged losses": 1e-5,
-  "logged metrics": 1e-4,
-  "learning rates": 1e-9,
-  "relative error of gradient norms": 1e-3,
-}
-
-type Quantity = keyof typeof bounds
+const quantities = {
+  old: { what: "old log-probabilities", by: "absolute", bound: 1e-4 },
+  reference: { what: "reference log-probabilities", by: "absolute", bound: 1e-4 },
+  logprobs: { what: "log-probabilities", by: "absolute", bound: 1e-4 },
+  entropies: { what: "entropies", by: "absolute", bound: 1e-4 },
+  losses: { what: "losses of micro-batches", by: "scaled", bound: 1e-4 },
+  logged: { what: "logged losses", by: "scaled", bound: 1e-4 },
+  metrics: { what: "logged metrics", by: "scaled", bound: 1e-4 },
+  rates: { what: "learning rates", by: "absolute", bound: 1e-9 },
+  norms: { what: "gradient norms", by: "relative", bound: 1e-3 },
+  weights: { what: "weights after each step", by: "absolute", bound: 1e-5 },
+  final: { what: "weights at the end", by: "absolute", bound: 1e-5 },
+} satisfies { readonly [name: string]: Quantity }
 
 /** One recorded micro-batch without its padding, and the figures of the reference in the same places. */
 interface Micro {
@@ -84,52 +47,44 @@ interface Micro {
 
 /** A run of TRL's trainer, made again by ours from the recorded micro-batches. */
 export class Replay {
-  readonly #name: string
-  readonly #trace: typeof Trace.Type
-  readonly #config: typeof Config.Type
+  readonly #trace: Trace
+  readonly #config: typeof ReplayConfig.Type
   readonly #tensors: ReadonlyMap<string, HostArray>
+  readonly #final: ReadonlyMap<string, ArrayLike<number>>
   readonly #decoder: Decoder
   readonly #adapter: Lora
-  readonly #conditioning: Conditioning
-  /** Largest difference by what was compared. */
-  readonly #deltas = new Map<Quantity, number>()
+  readonly #rounding: number
+  readonly #out = new Trajectory()
 
+  /** `final` are the reference's last weights by PEFT's keys; `adapter` is the start, and is trained; `rounding` as of `roundOtherwise`. */
   constructor(
-    name: string,
-    trace: typeof Trace.Type,
+    trace: Trace,
     tensors: ReadonlyMap<string, HostArray>,
+    final: ReadonlyMap<string, ArrayLike<number>>,
     decoder: Decoder,
     adapter: Lora,
+    rounding: number,
   ) {
-    this.#name = name
     this.#trace = trace
-    this.#config = Schema.decodeUnknownSync(Config)(trace.config)
+    this.#config = Schema.decodeUnknownSync(ReplayConfig)(trace.config)
     this.#tensors = tensors
+    this.#final = final
     this.#decoder = decoder
     this.#adapter = adapter
-    this.#conditioning = new Conditioning(decoder.engine, adapter)
+    this.#rounding = rounding
   }
 
-  /** Replays all steps; `final` are the reference's last weights. */
-  *run(final: ReadonlyMap<string, ArrayLike<number>>): Generator<Line> {
+  run(): Trajectory {
     const micros = this.#trace.micro_batches.map((_, i) => this.#micro(i))
-    const steps = Map.groupBy(micros, (micro) => micro.step)
-    for (const [step, parts] of steps) {
+    for (const [step, parts] of Map.groupBy(micros, (micro) => micro.step)) {
       for (const micro of parts) {
         if (micro.golden("old_per_token_logps") !== undefined && micro.old === undefined)
           this.#generation(micro, micros)
       }
       this.#step(step, parts)
-      yield* this.#conditioning.lines(
-        this.#name,
-        `weights after step ${step + 1}`,
-        this.#weights(step + 1) ?? final,
-        1e-5,
-      )
     }
-    for (const [quantity, delta] of this.#deltas) {
-      yield measured(this.#name, `${quantity} of ${micros.length} micro-batches`, delta, bounds[quantity])
-    }
+    this.#compareWeights(quantities.final, (key) => this.#final.get(key) ?? [])
+    return this.#out
   }
 
   #micro(i: number): Micro {
@@ -159,7 +114,7 @@ export class Replay {
     for (const micro of micros) {
       if (micro.generation !== first.generation) continue
       micro.old = this.#logprobs(micro, this.#adapter)
-      this.#compare("old log-probabilities", logprobsOf(micro.old), micro.golden("old_per_token_logps"))
+      this.#compare(quantities.old, logprobsOf(micro.old), micro.golden("old_per_token_logps"))
     }
   }
 
@@ -168,51 +123,53 @@ export class Replay {
   }
 
   #step(step: number, parts: ReadonlyArray<Micro>): void {
+    const log = this.#trace.log[step] ?? {}
+    const results = parts.map((micro) => this.#backward(micro))
+    this.#out.add(quantities.logged, [results.reduce((sum, { loss }) => sum + loss, 0)], [log["loss"] ?? Number.NaN])
+    const names = new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))
+    for (const key of names) {
+      // A micro-batch without a token in the loss counts as 0, as TRL logs it.
+      const mean = results.reduce((sum, { metrics }) => sum + (metrics[key] ?? 0), 0) / results.length
+      this.#out.add(quantities.metrics, [mean], [log[key] ?? Number.NaN])
+    }
+    this.#update(step, log)
+  }
+
+  #backward(micro: Micro): LossResult {
     const config = this.#config
     const options = lossOptions(this.#trace.config)
-    const log = this.#trace.log[step] ?? {}
-    const metrics = new Map<string, number>()
-    let total = 0
-    for (const micro of parts) {
-      const reference = (options.beta ?? 0) === 0 ? undefined : this.#logprobs(micro, undefined)
-      if (reference !== undefined) {
-        this.#compare("reference log-probabilities", logprobsOf(reference), micro.golden("ref_per_token_logps"))
-      }
-      const result = lossGradient(
-        this.#decoder,
-        this.#adapter,
-        micro.sequences,
-        (values) => {
-          this.#compare("log-probabilities", logprobsOf(values), micro.golden("per_token_logps"))
-          this.#compare(
-            "entropies",
-            values.map((x) => x.entropies),
-            micro.golden("entropies"),
-          )
-          return policyLoss(options, {
-            rows: values.map(({ logprobs, entropies }, b) => ({
-              logprobs,
-              entropies,
-              oldLogprobs: micro.old?.[b]?.logprobs,
-              refLogprobs: reference?.[b]?.logprobs,
-              advantage: micro.advantages[b] ?? Number.NaN,
-            })),
-            maxCompletionLength: config.max_completion_length,
-            rowsInBatch: values.length * config.gradient_accumulation_steps,
-            tokensInBatch: micro.tokensInBatch,
-          })
-        },
-        { temperature: config.temperature, recompute: config.gradient_checkpointing },
-      )
-      total += result.loss
-      this.#note("losses", Math.abs(result.loss - micro.loss))
-      for (const [key, value] of Object.entries(result.metrics)) {
-        metrics.set(key, (metrics.get(key) ?? 0) + value / parts.length)
-      }
+    const reference = (options.beta ?? 0) === 0 ? undefined : this.#logprobs(micro, undefined)
+    if (reference !== undefined) {
+      this.#compare(quantities.reference, logprobsOf(reference), micro.golden("ref_per_token_logps"))
     }
-    this.#note("logged losses", Math.abs(total - (log["loss"] ?? Number.NaN)))
-    for (const [key, value] of metrics) this.#note("logged metrics", Math.abs(value - (log[key] ?? Number.NaN)))
-    this.#update(step, log)
+    const result = lossGradient(
+      this.#decoder,
+      this.#adapter,
+      micro.sequences,
+      (values) => {
+        this.#compare(quantities.logprobs, logprobsOf(values), micro.golden("per_token_logps"))
+        this.#compare(
+          quantities.entropies,
+          values.map((x) => x.entropies),
+          micro.golden("entropies"),
+        )
+        return policyLoss(options, {
+          rows: values.map(({ logprobs, entropies }, b) => ({
+            logprobs,
+            entropies,
+            oldLogprobs: micro.old?.[b]?.logprobs,
+            refLogprobs: reference?.[b]?.logprobs,
+            advantage: micro.advantages[b] ?? Number.NaN,
+          })),
+          maxCompletionLength: config.max_completion_length,
+          rowsInBatch: values.length * config.gradient_accumulation_steps,
+          tokensInBatch: micro.tokensInBatch,
+        })
+      },
+      { temperature: config.temperature, recompute: config.gradient_checkpointing },
+    )
+    this.#out.add(quantities.losses, [result.loss], [micro.loss])
+    return result
   }
 
   #update(step: number, log: { readonly [key: string]: number }): void {
@@ -229,7 +186,8 @@ export class Replay {
     )
     // The reference's warm-up starts at 0, so its first update does nothing; ours starts one step further on purpose.
     const rate = config.warmup_steps === 0 ? ours : logged
-    this.#note("learning rates", Math.abs(rate - logged))
+    this.#out.add(quantities.rates, [rate], [logged])
+    roundOtherwise(this.#decoder.engine, this.#adapter, this.#rounding)
     const norm = optimStep(this.#decoder.engine, this.#adapter, {
       learningRate: rate,
       beta1: config.adam_beta1,
@@ -238,21 +196,16 @@ export class Replay {
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
     })
-    this.#note("relative error of gradient norms", relativeError([norm], [log["grad_norm"] ?? Number.NaN]))
-    this.#conditioning.stepped({
-      norm: Math.min(norm, config.max_grad_norm),
-      learningRate: rate,
-      beta2: config.adam_beta2,
-      epsilon: config.adam_epsilon,
-    })
+    this.#out.add(quantities.norms, [norm], [log["grad_norm"] ?? Number.NaN])
+    // The last step's weights stand in the final adapter alone.
+    const golden = (key: string) => this.#tensors.get(`step.${step + 1}.${key.replace("base_model.model.", "")}`)?.data
+    if (this.#adapter.parameters.some(({ key }) => golden(key) !== undefined)) {
+      this.#compareWeights(quantities.weights, (key) => golden(key) ?? [])
+    }
   }
 
-  /** The reference's weights after a step, by PEFT's keys; the last step's stand in the final adapter alone. */
-  #weights(step: number): ReadonlyMap<string, ArrayLike<number>> | undefined {
-    const prefix = `step.${step}.`
-    const found = [...this.#tensors].filter(([key]) => key.startsWith(prefix))
-    if (found.length === 0) return undefined
-    return new Map(found.map(([key, { data }]) => [`base_model.model.${key.slice(prefix.length)}`, data]))
+  #compareWeights(quantity: Quantity, golden: (key: string) => ArrayLike<number>): void {
+    for (const [key, { data }] of this.#adapter.state().tensors) this.#out.add(quantity, data, golden(key))
   }
 
   #compare(
@@ -260,12 +213,7 @@ export class Replay {
     found: ReadonlyArray<ArrayLike<number>>,
     golden: ReadonlyArray<ReadonlyArray<number>> | undefined,
   ): void {
-    found.forEach((values, b) => this.#note(quantity, maxDelta(values, golden?.[b] ?? [])))
-  }
-
-  #note(quantity: Quantity, delta: number): void {
-    const known = this.#deltas.get(quantity) ?? 0
-    this.#deltas.set(quantity, delta <= known ? known : delta)
+    found.forEach((values, b) => this.#out.add(quantity, values, golden?.[b] ?? []))
   }
 }
 

@@ -1,12 +1,14 @@
 import { join } from "node:path"
 import * as Schema from "effect/Schema"
+import { adapterWeights, loadLora } from "./adapters.ts"
 import { AdvantageConfig, advantagesOf } from "./advantages.ts"
 import { maxDelta } from "./compare.ts"
 import { folders, readJsonAs, readTensors } from "./fixtures.ts"
 import { guarded, type Line, measured } from "./Line.ts"
-import { adapterWeights, loadLora } from "./lora.ts"
 import { type Models, withModel } from "./models.ts"
-import { Replay, Trace } from "./Replay.ts"
+import { Replay } from "./Replay.ts"
+import { Trace } from "./Trace.ts"
+import { compareRun } from "./Trajectory.ts"
 
 const Sizes = Schema.Struct({ num_generations: Schema.Number })
 
@@ -21,19 +23,21 @@ export function* e2e(root: string, models: Models): Generator<Line> {
       yield* withModel(name, models, trace.checkpoint, function* ({ decoder, config }) {
         const tensors = readTensors(join(path, "trace.safetensors"))
         const final = adapterWeights(config, join(path, "adapter_final"))
-        const adapter = loadLora(decoder, config, join(path, "adapter_init"))
-        try {
-          yield* new Replay(name, trace, tensors, decoder, adapter).run(final)
-        } finally {
-          adapter.free()
-        }
+        yield* compareRun(name, (rounding) => {
+          const adapter = loadLora(decoder, config, join(path, "adapter_init"))
+          try {
+            return new Replay(trace, tensors, final, decoder, adapter, rounding).run()
+          } finally {
+            adapter.free()
+          }
+        })
       })
     })
   }
 }
 
 /** The advantages of every generation batch. */
-const generations = (name: string, trace: typeof Trace.Type): Line => {
+const generations = (name: string, trace: Trace): Line => {
   const config = Schema.decodeUnknownSync(AdvantageConfig)(trace.config)
   const { num_generations: groupSize } = Schema.decodeUnknownSync(Sizes)(trace.config)
   const deltas = trace.generations.map((generation) => {

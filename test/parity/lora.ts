@@ -1,14 +1,14 @@
 import { join } from "node:path"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { crossEntropy, type Decoder, Lora, lossGradient, type ModelConfig, optimStep, readAdapter } from "@hmx/lm"
+import { crossEntropy, type Decoder, type Lora, lossGradient, optimStep } from "@hmx/lm"
+import { adapterWeights, loadLora, roundOtherwise } from "./adapters.ts"
 import { cappedLogits } from "./checkpoints.ts"
 import { maxDelta, relativeError } from "./compare.ts"
-import { Conditioning } from "./Conditioning.ts"
 import { folders, type HostArray, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
 import { guarded, type Line, measured } from "./Line.ts"
 import { type Models, withModel } from "./models.ts"
 import { pick, unpad } from "./rows.ts"
+import { compareRun, type Quantity, Trajectory } from "./Trajectory.ts"
 
 const Meta = Schema.Struct({
   checkpoint: Schema.String,
@@ -22,6 +22,8 @@ const Meta = Schema.Struct({
   log: Schema.Array(Schema.Struct({ loss: Schema.Number, grad_norm: Schema.optionalKey(Schema.Number) })),
 })
 
+type Meta = typeof Meta.Type
+
 /** lora/*: logits, gradients and optimiser steps of PEFT's adapters. */
 export function* lora(root: string, models: Models): Generator<Line> {
   for (const folder of folders(join(root, "lora"))) {
@@ -30,75 +32,103 @@ export function* lora(root: string, models: Models): Generator<Line> {
     yield* guarded(name, function* () {
       const meta = readJsonAs(Meta, join(path, "meta.json"))
       yield* withModel(name, models, meta.checkpoint, function* ({ decoder, config }) {
-        const adapter = loadLora(decoder, config, join(path, "adapter_init"))
+        const tensors = readTensors(join(path, "vectors.safetensors"))
+        const load = () => loadLora(decoder, config, join(path, "adapter_init"))
+        const adapter = load()
         try {
-          yield* trained(name, path, meta, decoder, config, adapter)
+          yield* untrained(name, decoder, adapter, tensors)
         } finally {
           adapter.free()
         }
+        const golden = adapterWeights(config, join(path, "adapter_step3"))
+        const figures = quantities(meta.steps)
+        yield* compareRun(name, (rounding) => {
+          const start = load()
+          try {
+            return trained(meta, figures, decoder, start, tensors, golden, rounding)
+          } finally {
+            start.free()
+          }
+        })
       })
     })
   }
 }
 
-export const loadLora = (decoder: Decoder, config: ModelConfig, folder: string): Lora =>
-  Lora.load(decoder.engine, decoder.spec, Effect.runSync(readAdapter(folder, config)))
+type Tensors = ReadonlyMap<string, HostArray>
 
-/** The weights of an adapter's folder by PEFT's keys. */
-export const adapterWeights = (config: ModelConfig, folder: string): ReadonlyMap<string, Float32Array> => {
-  const { tensors } = Effect.runSync(readAdapter(folder, config))
-  return new Map([...tensors].map(([key, { data }]) => [key, data]))
+const rowsOf = (tensors: Tensors) => unpad(tensor(tensors, "input_ids"), tensor(tensors, "attention_mask"))
+
+/** Logits of row 0's last token; undefined where the reference's last column is padding. */
+const lastLogits = (decoder: Decoder, tensors: Tensors, adapter?: Lora): Float32Array | undefined => {
+  const [first] = rowsOf(tensors)
+  const width = tensor(tensors, "input_ids").shape[1] ?? 0
+  if (first === undefined || first.columns.at(-1) !== width - 1) return undefined
+  const logits = cappedLogits(decoder, first.tokens, adapter)
+  return logits.subarray(logits.length - decoder.spec.vocab)
 }
 
-/** The gradient of each parameter by its name without PEFT's prefix. */
-const gradients = (adapter: Lora, { engine }: Decoder): ReadonlyMap<string, ArrayLike<number>> =>
-  new Map(
-    adapter.parameters.flatMap(({ key, gradient }) =>
-      gradient === undefined ? [] : [[key.replace("base_model.model.", ""), engine.download(gradient)]],
-    ),
-  )
-
-function* trained(
-  name: string,
-  path: string,
-  meta: typeof Meta.Type,
-  decoder: Decoder,
-  config: ModelConfig,
-  adapter: Lora,
-): Generator<Line> {
-  const tensors = readTensors(join(path, "vectors.safetensors"))
+/** Adds the gradient of the cross-entropy over the labels that count. */
+const backward = (decoder: Decoder, adapter: Lora, tensors: Tensors) => {
   const labels = tensor(tensors, "labels")
-  const rows = unpad(tensor(tensors, "input_ids"), tensor(tensors, "attention_mask"))
-  const [first] = rows
-  if (first === undefined) return
-  const { vocab } = decoder.spec
-  const lastRow = (logits: Float32Array) => logits.subarray(logits.length - vocab)
-  const logits = cappedLogits(decoder, first.tokens, adapter)
-  yield measured(
-    name,
-    "logits",
-    maxDelta(logits, pick(tensor(tensors, "logits_row0").data, first.columns, vocab)),
-    1e-4,
+  const rows = rowsOf(tensors)
+  // The label of the token in column t is predicted in column t − 1.
+  const masks = rows.map(({ columns }, b) => columns.slice(1).map((t) => (row(labels, b)[t] === -100 ? 0 : 1)))
+  return lossGradient(
+    decoder,
+    adapter,
+    rows.map(({ tokens }) => ({ tokens, from: 1 })),
+    (values) => crossEntropy(values.map(({ logprobs }, b) => ({ logprobs, mask: masks[b] }))),
   )
-  // The reference's last column is a token only where row 0 is not padded.
-  const whole = first.columns.at(-1) === (labels.shape[1] ?? 0) - 1
-  if (whole) {
-    const base = lastRow(cappedLogits(decoder, first.tokens))
+}
+
+function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tensors): Generator<Line> {
+  const [first] = rowsOf(tensors)
+  if (first === undefined) return
+  const logits = cappedLogits(decoder, first.tokens, adapter)
+  const expected = pick(tensor(tensors, "logits_row0").data, first.columns, decoder.spec.vocab)
+  yield measured(name, "logits", maxDelta(logits, expected), 1e-4)
+  const base = lastLogits(decoder, tensors)
+  if (base !== undefined) {
     yield measured(name, "logits of the base", maxDelta(base, tensor(tensors, "base_logits_row0_last").data), 1e-4)
   }
+  backward(decoder, adapter, tensors)
+  const found = new Map(
+    adapter.parameters.map(({ key, gradient }) => [
+      key.replace("base_model.model.", "grad."),
+      gradient === undefined ? [] : decoder.engine.download(gradient),
+    ]),
+  )
+  const golden = [...tensors].filter(([key]) => key.startsWith("grad."))
+  const errors = golden.map(([key, { data }]) => relativeError(found.get(key) ?? [], data))
+  yield measured(name, `${golden.length} gradients, relative`, Math.max(...errors), 1e-3)
+}
 
-  const sequences = rows.map(({ tokens }) => ({ tokens, from: 1 }))
-  const masks = rows.map(({ columns }, b) => columns.slice(1).map((t) => (row(labels, b)[t] === -100 ? 0 : 1)))
-  const backward = () =>
-    lossGradient(decoder, adapter, sequences, (values) =>
-      crossEntropy(values.map(({ logprobs }, b) => ({ logprobs, mask: masks[b] }))),
-    )
-  const conditioning = new Conditioning(decoder.engine, adapter)
-  let lossDelta = 0
-  let normDelta = 0
+const quantities = (steps: number) =>
+  ({
+    losses: { what: `losses of ${steps} AdamW steps and after`, by: "absolute", bound: 1e-4 },
+    norms: { what: `gradient norms of ${steps} AdamW steps`, by: "relative", bound: 1e-3 },
+    weights: { what: `weights after ${steps} AdamW steps`, by: "absolute", bound: 1e-5 },
+    logits: { what: `logits after ${steps} AdamW steps, against merged weights`, by: "absolute", bound: 1e-4 },
+  }) satisfies { readonly [name: string]: Quantity }
+
+/** The reference's optimiser steps, made by ours. */
+const trained = (
+  meta: Meta,
+  { losses, norms, weights, logits }: ReturnType<typeof quantities>,
+  decoder: Decoder,
+  adapter: Lora,
+  tensors: Tensors,
+  golden: ReadonlyMap<string, Float32Array>,
+  rounding: number,
+): Trajectory => {
+  const out = new Trajectory()
+  const loss = (step: number) => {
+    out.add(losses, [backward(decoder, adapter, tensors).loss], [meta.log[step]?.loss ?? Number.NaN])
+  }
   for (let step = 0; step < meta.steps; step++) {
-    const { loss } = backward()
-    if (step === 0) yield* gradientLines(name, gradients(adapter, decoder), tensors)
+    loss(step)
+    roundOtherwise(decoder.engine, adapter, rounding)
     const norm = optimStep(decoder.engine, adapter, {
       learningRate: meta.lr,
       beta1: meta.betas[0],
@@ -107,39 +137,11 @@ function* trained(
       weightDecay: meta.weight_decay,
       maxGradNorm: meta.max_grad_norm,
     })
-    conditioning.stepped({
-      norm: Math.min(norm, meta.max_grad_norm),
-      learningRate: meta.lr,
-      beta2: meta.betas[1],
-      epsilon: meta.eps,
-    })
-    const log = meta.log[step]
-    lossDelta = Math.max(lossDelta, maxDelta([loss], [log?.loss ?? Number.NaN]))
-    normDelta = Math.max(normDelta, relativeError([norm], [log?.grad_norm ?? Number.NaN]))
+    out.add(norms, [norm], [meta.log[step]?.grad_norm ?? Number.NaN])
   }
-  lossDelta = Math.max(lossDelta, maxDelta([backward().loss], [meta.log[meta.steps]?.loss ?? Number.NaN]))
-  yield measured(name, `losses of ${meta.steps} AdamW steps and after`, lossDelta, 1e-4)
-  yield measured(name, `gradient norms of ${meta.steps} AdamW steps, relative`, normDelta, 1e-3)
-  const golden = adapterWeights(config, join(path, "adapter_step3"))
-  yield* conditioning.lines(name, `weights after ${meta.steps} AdamW steps`, golden, 1e-5)
-  if (whole) {
-    const after = lastRow(cappedLogits(decoder, first.tokens, adapter))
-    const merged = tensor(tensors, "merged_step3_logits_row0_last").data
-    yield measured(
-      name,
-      `logits after ${meta.steps} AdamW steps, against merged weights`,
-      maxDelta(after, merged),
-      1e-4,
-    )
-  }
-}
-
-function* gradientLines(
-  name: string,
-  found: ReadonlyMap<string, ArrayLike<number>>,
-  tensors: ReadonlyMap<string, HostArray>,
-): Generator<Line> {
-  const expected = [...tensors].filter(([key]) => key.startsWith("grad."))
-  const errors = expected.map(([key, { data }]) => relativeError(found.get(key.slice("grad.".length)) ?? [], data))
-  yield measured(name, `${expected.length} gradients, relative`, Math.max(...errors), 1e-3)
+  for (const [key, { data }] of adapter.state().tensors) out.add(weights, data, golden.get(key) ?? [])
+  const after = lastLogits(decoder, tensors, adapter)
+  if (after !== undefined) out.add(logits, after, tensor(tensors, "merged_step3_logits_row0_last").data)
+  loss(meta.steps)
+  return out
 }

@@ -1,0 +1,75 @@
+/** What only a process of its own can show: Node's type stripping, tsc beside it, and signals. */
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import { bin, checkpoint, pipeline, sandbox, spawned } from "./sandbox.ts"
+
+const tsc = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url))
+
+describe("a pipeline that Node cannot run", () => {
+  it.each([
+    ["a syntax error", `const a = ;\n`, /^error: bad\.ts:3: found a syntax error: /],
+    [
+      "TypeScript that cannot be stripped",
+      `enum A { B }\n`,
+      /^error: bad\.ts:3: found TypeScript that Node cannot strip: /,
+    ],
+  ])("for %s: file and line, exit code 2", async (_, text, message) => {
+    const folder = sandbox({ "bad.ts": `// one\n// two\n${text}` })
+    const { code, err, out } = await spawned(bin, ["run", "bad.ts"], folder)
+    expect(err).toMatch(message)
+    expect(err.trim().split("\n")).toHaveLength(1)
+    expect([code, out]).toEqual([2, ""])
+  })
+})
+
+describe("a pipeline whose stages do not fit", () => {
+  it.each([
+    ["GroupAdvantage left out", (all: ReadonlyArray<string>) => all.toSpliced(2, 1)],
+    ["Sample left out", (all: ReadonlyArray<string>) => all.slice(1)],
+    ["Evaluate left out", (all: ReadonlyArray<string>) => all.slice(0, -1)],
+    ["two stages swapped", (all: ReadonlyArray<string>) => [1, 0, 2, 3, 4].flatMap((i) => all[i] ?? [])],
+  ])("%s: hmx says tsc's sentence, at tsc's line", async (_, stages) => {
+    const config = { extends: "../../../../tsconfig.json", include: ["*.ts"], exclude: [] }
+    const folder = sandbox({ "miswired.ts": pipeline({ stages }), "tsconfig.json": JSON.stringify(config) })
+    const checked = await new Promise<string>((done) => {
+      execFile(tsc, ["--noEmit", "-p", folder], { cwd: folder, encoding: "utf8" }, (_error, out) => done(out))
+    })
+    const found = /^miswired\.ts\((\d+),\d+\): error TS\d+: .*'"(✗ [^"]*)"'/m.exec(checked)
+    const { code, err } = await spawned(bin, ["run", "miswired.ts"], folder)
+    expect(err).toBe(`error: miswired.ts:${found?.[1]}: ${found?.[2]}\n`)
+    expect(code).toBe(2)
+  })
+})
+
+describe("a signal", () => {
+  it("stops the run, says what was saved and how to go on, and that goes on", async () => {
+    const model = `Model.folder(${JSON.stringify(checkpoint)})`
+    const folder = sandbox({ "brief.ts": pipeline({ model }) })
+    const child = spawn(
+      process.execPath,
+      [bin, "run", "brief.ts", "--steps", "500", "--keep", "2", "--backend", "cpu"],
+      { cwd: folder },
+    )
+    const said = { out: "", err: "" }
+    child.stderr.on("data", (data) => (said.err += String(data)))
+    await new Promise<void>((reached) => {
+      child.stdout.on("data", (data) => {
+        said.out += String(data)
+        if (said.out.includes("step 2/500")) reached()
+      })
+      child.on("exit", () => reached())
+    })
+    child.kill("SIGINT")
+    if (child.exitCode === null) await once(child, "exit")
+    expect(said.err).toMatch(
+      /^\nstopped; saved: runs\/brief-7-1\/checkpoints\/step-\d+\ngo on with: npx hmx resume runs\/brief-7-1\n$/,
+    )
+    expect(child.exitCode).toBe(130)
+    expect(existsSync(`${folder}/runs/brief-7-1/lock`)).toBe(false)
+    const shown = await spawned(bin, ["runs", "show", "runs/brief-7-1"], folder)
+    expect(shown.out).toMatch(/^\d+ of 500 steps\ngo on with: npx hmx resume runs\/brief-7-1\n/m)
+  })
+})

@@ -1,0 +1,148 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import { hmx, pipeline, sandbox } from "./sandbox.ts"
+
+const good = () => sandbox({ "brief.ts": pipeline() })
+
+describe("hmx run", () => {
+  it("trains, and ends with the table, answers and where the adapter lies", async () => {
+    const folder = good()
+    const { code, err, out } = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toMatch(/^brief: 2 steps of scripted on script none → /)
+    expect(out).toMatch(/^step 1\/2 {2}reward 0\.\d{3} /m)
+    expect(out).toMatch(/^held_out\/brevity +score +2 /m)
+    expect(out).toContain("answers before and after\n\n  What is ")
+    expect(out).toMatch(/^adapter \(PEFT\): \S+\/run\/checkpoints\/step-2\n +digest: [0-9a-f]{16}\n$/m)
+  })
+
+  it("reads every flag", async () => {
+    const folder = good()
+    const args = ["--seed", "9", "--steps", "3", "--keep", "1", "--memory", "900 MiB", "--model", folder, "--json"]
+    const { code, out } = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, ...args])
+    expect(code).toBe(0)
+    const events = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)._tag)
+    expect(events.at(0)).toBe("Started")
+    expect(events.at(-1)).toBe("Outcome")
+    expect(readdirSync(`${folder}/run/checkpoints`)).toEqual(["step-3"])
+    const record = JSON.parse(readFileSync(`${folder}/run/experiment.json`, "utf8"))
+    expect(record).toMatchObject({ seed: 9, steps: 3, keep: 1, source: { file: "../brief.ts" } })
+    expect(record.experiment.settings).toMatchObject({ memory: "900 MiB", model: { kind: "folder", path: folder } })
+  })
+
+  it("with --quiet prints the summary alone", async () => {
+    const folder = good()
+    const { out } = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, "--quiet"])
+    expect(out).toMatch(/^\nbrief: 2 steps in /)
+  })
+
+  it("the same seed twice gives the same adapter", async () => {
+    const folder = good()
+    const digest = async (out: string) =>
+      /digest: (\w+)/.exec((await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/${out}`])).out)?.[1]
+    expect(await digest("a")).toBe(await digest("b"))
+  })
+
+  it("that fails says where, what was saved, and how to go on; and goes on", async () => {
+    const folder = good()
+    const { DeviceLost } = (await import("hmx")).Errors
+    const failures = { sample: { 6: new DeviceLost({ reason: "killed" }) } }
+    const { code, err } = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, "--quiet"], { failures })
+    expect(code).toBe(1)
+    expect(err).toMatch(
+      /^error: Sample failed in step 2: the model's worker is gone: killed\nsaved: \S+step-1\ngo on with: npx hmx resume \S+run\n$/,
+    )
+    const resumed = await hmx(["resume", `${folder}/run`])
+    expect([resumed.code, resumed.err]).toEqual([0, ""])
+    expect(resumed.out).toContain("going on after step 1")
+    const whole = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/whole`])
+    const digest = /digest: \w+/
+    expect(digest.exec(resumed.out)?.[0]).toBe(digest.exec(whole.out)?.[0])
+    expect((await hmx(["runs", "show", `${folder}/run`])).out).toContain("adapter (PEFT)")
+  })
+})
+
+describe("hmx plan", () => {
+  it("says stages, reservations and the budget, and writes nothing", async () => {
+    const folder = good()
+    const { code, out } = await hmx(["plan", `${folder}/brief.ts`, "--steps", "5"])
+    expect(code).toBe(0)
+    expect(out).toContain("Sample → SelfJudge → GroupAdvantage → LoRAUpdate → Evaluate")
+    expect(out).toContain("5 steps of 2 prompts, from 4 (2 held out); seed 7")
+    expect(out).toMatch(/^LoRAUpdate +\S+ MiB +\S+ MiB +\S+ MiB +\d+ %$/m)
+    expect(readdirSync(folder)).toEqual(["brief.ts"])
+  })
+
+  it("refuses what is over the budget, with the table", async () => {
+    const folder = good()
+    for (const command of ["plan", "run"]) {
+      const { code, err } = await hmx([command, `${folder}/brief.ts`, "--memory", "64 MiB"])
+      expect(code).toBe(2)
+      expect(err).toMatch(/^error: memory: LoRAUpdate needs \d+ bytes, and the budget is 67108864\n/)
+      expect(err).toMatch(/✗ \S+ MiB over/)
+    }
+    expect(existsSync("runs/brief-7-1")).toBe(false)
+  })
+})
+
+describe("bad input: one message, exit code 2, nothing written", () => {
+  const files = {
+    "brief.ts": pipeline(),
+    "none.ts": "export const experiment = 1\n",
+    "other.ts": `export default { kind: "sweep" }\n`,
+    "throws.ts": pipeline({
+      stages: ([, ...rest]) => ["Sample.stage({ groupSize: 1 + 0, maxNewTokens: 8 }),", ...rest],
+    }),
+    "missing.ts": pipeline({ stages: ([, ...rest]) => ["Sample.stage({ maxNewTokens: 8 }),", ...rest] }),
+    "gone.ts": `import "./nothing.ts"\n`,
+    "miswired.ts": pipeline({ stages: (all) => all.filter((s) => !s.startsWith("GroupAdvantage")) }),
+    "prompts.ts": pipeline().replace(/Prompts\.inline\([^)]*\)/, `Prompts.jsonl("./x.jsonl", { perStep: 2 })`),
+    "x.jsonl": `${Array.from({ length: 16 }, (_, i) => `{"id":"${i}","prompt":"Hm?"}\n`).join("")}{"id":\n`,
+  }
+  const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+    [["run"], /^error: Missing required argument: file\nsee: hmx run --help\n$/],
+    [["rum"], /^error: Unknown subcommand "rum" for "hmx"[^]*Did you mean this\?\s+run\nsee: hmx --help\n$/],
+    [["run", "brief.ts", "--sed", "3"], /^error: Unrecognized flag: --sed [^]*Did you mean this\?\s+--seed\n/],
+    [["run", "brief.ts", "--seed", "x"], /^error: Invalid value for flag --seed: "x"/],
+    [["run", "brief.ts", "--steps", "0"], /--steps: "0".*0 is not a whole number of at least 1\n/],
+    [["run", "brief.ts", "--threads", "1.5"], /--threads/],
+    [["run", "brief.ts", "--engine", "cuda"], /--engine: "cuda".*"tfjs"/],
+    [["run", "brief.ts", "--backend", "gpu"], /--backend: "gpu".*wasm/],
+    [
+      ["run", "brief.ts", "--memory", "2GB"],
+      /^error: --memory: found "2GB"; expected an amount such as "2 GiB" or "512 MiB"\n$/,
+    ],
+    [
+      ["run", "nosuch.ts"],
+      /^error: \S*nosuch.ts: found no such file; expected a pipeline file whose default export is an experiment\n$/,
+    ],
+    [["run", "."], /found a folder/],
+    [["run", "none.ts"], /none\.ts: found no default export/],
+    [["run", "other.ts"], /other\.ts: found a default export that is not an experiment \(a sweep\)/],
+    [["run", "throws.ts"], /throws\.ts:16: found groupSize must be a whole number of at least 2, not 1;/],
+    [["run", "missing.ts"], /missing\.ts:16: found groupSize must be a whole number of at least 2, not undefined;/],
+    [["run", "gone.ts"], /nothing\.ts/],
+    [
+      ["run", "miswired.ts"],
+      /^error: \S*miswired\.ts:18: ✗ LoRAUpdate cannot follow SelfJudge: SelfJudge does not produce \{ advantages \} \(GroupAdvantage does\)\n$/,
+    ],
+    [["run", "prompts.ts"], /^error: \S*x\.jsonl:17: found "\{\\"id\\":"; expected one JSON value on the line\n$/],
+    [["run", "brief.ts", "--out", "brief.ts"], /found a file; expected a folder for the run/],
+    [["run", "brief.ts", "--out", "."], /found a folder that is not empty/],
+    [["run", "brief.ts", "--out", "brief.ts/x"], /^error: cannot read \S+: a part of the path is a file\n$/],
+    [["resume", "nosuch"], /^error: cannot read \S*nosuch\/experiment.json: there is no such file or folder\n$/],
+    [["runs", "show", "nosuch"], /^error: cannot read \S*nosuch\/experiment.json/],
+  ]
+
+  it.each(cases)("hmx %j", async (args, message) => {
+    const folder = sandbox(files)
+    const path = (word: string) => (/^\.$|\.ts(\/x)?$|^nosuch/.test(word) ? `${folder}/${word}` : word)
+    const { code, err, out } = await hmx(args.map(path))
+    expect(err).toMatch(message)
+    expect([code, out]).toEqual([2, ""])
+    expect(readdirSync(folder).toSorted()).toEqual(Object.keys(files).toSorted())
+  })
+})

@@ -25,13 +25,22 @@ export const tinySpec: DecoderSpec = {
   qkvBias: false,
 }
 
-/** Random weights, large enough that every token's distribution is its own. */
+/** Random weights on the host, large enough that every token's distribution is its own. */
+export const tinyWeights = (spec: DecoderSpec) =>
+  new Map(
+    Array.from(weightShapes(spec), ([name, shape]) => {
+      const size = shape.reduce((a, b) => a * b, 1)
+      const isNorm = name.includes("norm")
+      const data = stream(3, name).normal(size, isNorm ? 1 : 0, isNorm ? 0.1 : 0.3)
+      return [name, { data, shape }] as const
+    }),
+  )
+
 export const tinyDecoder = (engine: Engine, spec = tinySpec): Decoder => {
-  const tensors = Array.from(weightShapes(spec), ([name, shape]) => {
-    const size = shape.reduce((a, b) => a * b, 1)
-    const data = stream(3, name).normal(size, shape.length === 1 ? 1 : 0, shape.length === 1 ? 0.1 : 0.3)
-    return [name, engine.frozen(engine.keep(engine.upload(data, shape, "f32")))] as const
-  })
+  const tensors = Array.from(
+    tinyWeights(spec),
+    ([name, { data, shape }]) => [name, engine.frozen(engine.keep(engine.upload(data, shape, "f32")))] as const,
+  )
   return makeDecoder(engine, spec, new Map(tensors))
 }
 

@@ -115,6 +115,28 @@ describe("forwardBackward", () => {
   })
 })
 
+it.each([false, true])("an interruption between two layers leaves nothing behind (recompute %s)", (recompute) => {
+  const lora = tinyLora(decoder)
+  const before = engine.memory().tensors
+  const request = {
+    groups: [{ prompt: [3], completions: [{ tokens: [5, 6], advantage: 1 }] }],
+    loss: { loss: "dapo" } as const,
+    maxCompletionLength: 8,
+    recompute,
+  }
+  // Two layers forward and two backward.
+  for (let allowed = 0; allowed < 4; allowed++) {
+    let layers = 0
+    const checkpoint = () => {
+      if (layers++ === allowed) stop()
+    }
+    expect(() => forwardBackward(decoder, lora, request, checkpoint)).toThrow("a layer was computed")
+    expect(engine.memory().tensors).toBe(before)
+    expect(lora.gathered).toBe(false)
+  }
+  lora.free()
+})
+
 describe("what is not finite", () => {
   const request = {
     groups: [{ prompt: [3], completions: [{ tokens: [5, 6], advantage: 1 }] }],

@@ -2,8 +2,6 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { create } from "@hmx/engine-tfjs"
-import { harness } from "./harness.ts"
 import { render, renderJson } from "./Line.ts"
 
 const usage = "usage: npm run parity -- --fixtures DIR [--json] [--backend wasm|cpu]"
@@ -31,6 +29,9 @@ const main = async (): Promise<number> => {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
     return 2
   }
+  // After the options: a mistake in them is said before an engine is loaded.
+  const { create } = await import("@hmx/engine-tfjs")
+  const { harness } = await import("./harness.ts")
   const engine = await create({ backend: given.backend })
   const count = { ok: 0, off: 0, skipped: 0 }
   for (const line of harness(given.root, engine)) {

@@ -6,15 +6,15 @@
 /** Four unsigned 32-bit words. */
 export type Words4 = readonly [number, number, number, number]
 
-/** High 32 bits of the product of two unsigned 32-bit words. */
+/** High 32 bits of the product of two unsigned 32-bit words, by halves: every sum below stays under 2³². */
 const mulHigh = (a: number, b: number): number => {
   const aLow = a & 0xffff
   const aHigh = a >>> 16
   const bLow = b & 0xffff
   const bHigh = b >>> 16
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000)
-  const carry = aLow * bHigh + (middle % 0x10000)
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16)
+  const other = aLow * bHigh + (middle & 0xffff)
+  return aHigh * bHigh + (middle >>> 16) + (other >>> 16)
 }
 
 /** Ten rounds over a 128-bit counter with a 64-bit key; every word is taken modulo 2³². */

@@ -33,6 +33,9 @@ export interface Packed {
   readonly paths: ReadonlyArray<Int32Array>
 }
 
+/** Tokens of one forward pass without gradients: what bounds its memory. */
+export const tokensAtOnce = 16_384
+
 const compare = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {

@@ -14,7 +14,7 @@ import type { Tensor } from "../Engine.ts"
 import type { Lora } from "../lora/Lora.ts"
 import { keyMultiple, packedAttention } from "../pack/attention.ts"
 import { floats } from "../pack/floats.ts"
-import { pack } from "../pack/pack.ts"
+import { pack, tokensAtOnce } from "../pack/pack.ts"
 import { uniform } from "../random/index.ts"
 import { greedy, logprobAt, processLogits, sampleToken } from "../sampling/index.ts"
 
@@ -81,8 +81,8 @@ export const generate = (
       const aligned = going.length === 0 || cache.columns % keyMultiple === 0
       const room = aligned ? Math.min(maxRows - going.length, waiting.length) : 0
       if (room > 0) {
-        const next = waiting.slice(0, room)
-        waiting = waiting.slice(room)
+        const next = fitting(waiting, room)
+        waiting = waiting.slice(next.length)
         admit(decoder, cache, active, going, next, options)
         active = [...going, ...next]
       } else {
@@ -99,6 +99,18 @@ export const generate = (
   return rows.map((group) =>
     group.map(({ tokens, logprobs, finish }) => ({ tokens, logprobs, finish: finish ?? "length" })),
   )
+}
+
+/** The first of the waiting rows: at most `room`, and prompts of at most `tokensAtOnce` tokens together (or a single one). */
+const fitting = (waiting: ReadonlyArray<Row>, room: number): ReadonlyArray<Row> => {
+  const prompts = new Set<number>()
+  let tokens = 0
+  const end = waiting.findIndex(({ request, given }, i) => {
+    if (!prompts.has(request)) tokens += given.prompt.length
+    prompts.add(request)
+    return i === room || (i > 0 && tokens > tokensAtOnce)
+  })
+  return end === -1 ? waiting : waiting.slice(0, end)
 }
 
 /** Puts `kept` of the active rows, and behind them new ones whose keys are rows of `more`, into the cache. */

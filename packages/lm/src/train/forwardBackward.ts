@@ -3,7 +3,7 @@ import type { Decoder } from "../decoder/Decoder.ts"
 import type { Lora } from "../lora/Lora.ts"
 import type { LossResult } from "../loss/index.ts"
 import { policyLoss } from "../loss/index.ts"
-import { pack, parts } from "../pack/pack.ts"
+import { pack, parts, tokensAtOnce } from "../pack/pack.ts"
 import type { Packed, Sequence } from "../pack/pack.ts"
 import { packedLogProbs } from "../pack/packedLogProbs.ts"
 import type { PairValues } from "../pack/packedLogProbs.ts"
@@ -118,9 +118,6 @@ export const forwardBackward = (
   )
   return { loss, metrics }
 }
-
-/** Tokens of a forward pass without gradients: what bounds its memory. */
-const tokensAtOnce = 16_384
 
 /** Log-probabilities and entropies without gradients; `lora` undefined is the base. */
 export const sequenceLogProbs = (

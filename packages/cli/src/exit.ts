@@ -25,6 +25,8 @@ export const messageOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
   // The command line's own errors, and a failed run with what was saved of it, have been told where they arose.
   if (CliError.isCliError(error) || (isTagged(error) && error._tag === "RunFailed")) return undefined
+  const asked = /^Service not found: (\S+)/.exec(error instanceof Error ? error.message : "")?.[1]
+  if (asked !== undefined) return `error: a stage asks for the service ${asked}, and nothing here provides it`
   // A typed error is for the user; anything else is a mistake of HMX, and its stack is what helps to mend it.
   if (isTagged(error) && error instanceof Error) return `error: ${error.message}`
   return `unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`

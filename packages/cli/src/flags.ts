@@ -7,7 +7,7 @@ const whole = (name: string, least: number) =>
     Flag.withMetavar("n"),
     Flag.filter(
       (n) => n >= least,
-      (n) => `${n} is not a whole number of at least ${least}`,
+      () => `a whole number of at least ${least}`,
     ),
   )
 

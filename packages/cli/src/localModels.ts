@@ -1,4 +1,5 @@
 /** Models on this machine, computed by the local engine. What computes is loaded once an experiment has been found to be in order. */
+import { checkpoint } from "@hmx/nano"
 import type { Locate } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,8 +13,7 @@ const engines: { readonly [E in Engine["engine"]]: string } = { tfjs: "@hmx/engi
 
 export const localModels = Layer.succeed(Models, {
   find: Effect.fnUntraced(function* (model: Model.Model, locate: Locate, { backend, engine, threads }: Engine) {
-    const nano = fileURLToPath(new URL("../checkpoint", import.meta.resolve("@hmx/nano")))
-    const { folder, name } = yield* checkpointFolder(model, locate, nano)
+    const { folder, name } = yield* checkpointFolder(model, locate, fileURLToPath(checkpoint))
     const { LocalLanguageModel, shapeOf } = yield* Effect.promise(() => import("@hmx/lm"))
     const layer = LocalLanguageModel.layer({
       checkpointFolder: folder,

@@ -13,6 +13,10 @@ import { version } from "./version.ts"
 
 const formatter = CliOutput.defaultFormatter({ colors: false })
 
+/** "… Did you mean this?" and its suggestions stand on lines of their own there. */
+const inOneLine = (message: string): string =>
+  message.replace(/\s*Did you mean this\?\s*/, "; did you mean ").replaceAll(/\s*\n\s*/g, " or ")
+
 /** Help goes to stdout; a wrong invocation is its message on stderr, and where to read more, without the page of help. */
 const presenter: CliOutput.Presenter = {
   present: (event) =>
@@ -25,7 +29,7 @@ const presenter: CliOutput.Presenter = {
           process.stdout.write(`${event.version}\n`)
           break
         case "InvalidInvocation": {
-          const messages = event.errors.map((e) => `error: ${e.message}`)
+          const messages = event.errors.map((e) => `error: ${inOneLine(e.message)}`)
           process.stderr.write(`${[...messages, `see: ${event.commandPath.join(" ")} --help`].join("\n")}\n`)
         }
       }

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
+import { interrupted } from "./exit.ts"
 import type { Pipeline } from "./loadPipeline.ts"
 import { shown } from "./paths.ts"
 import { Refused } from "./Refused.ts"
@@ -27,6 +28,7 @@ export const train = (
       return `${what}\ngo on with: npx hmx resume ${escape(shown(folder))}`
     }
     const stopped = () => process.stderr.write(`\nstopped; ${goOn()}\n`)
+    yield* endSoon(stopped)
     const outcome = yield* provided(work(view)).pipe(
       Effect.mapError((error) => told(error, pipeline)),
       Effect.tapError((error) =>
@@ -39,7 +41,7 @@ export const train = (
       Effect.onInterrupt(() => Effect.sync(stopped)),
     )
     view.print(mode.json ? JSON.stringify({ _tag: "Outcome", ...outcome }) : `\n${ending(outcome)}`)
-  })
+  }).pipe(Effect.scoped)
 
 /** The summary of a finished run; `seconds` is there where the run has just ended. */
 export const ending = (run: RunFolder.Result & { readonly folder: string; readonly seconds?: number }): string => {
@@ -50,6 +52,26 @@ export const ending = (run: RunFolder.Result & { readonly folder: string; readon
     before: evaluations.at(0)?.reports ?? [],
     after: evaluations.at(-1)?.reports ?? [],
   })
+}
+
+/** Milliseconds that a stopped run has to put its things in order. */
+const patience = 1800
+
+/**
+ * A signal interrupts the run, which gives its model and its folder back. Where that hangs, the process ends all the same: what is
+ * saved is whole at every moment.
+ */
+const endSoon = (lastWords: () => void) => {
+  const end = () => {
+    lastWords()
+    process.exit(interrupted)
+  }
+  const onSignal = () => setTimeout(end, patience).unref()
+  const signals = ["SIGINT", "SIGTERM"] as const
+  return Effect.acquireRelease(
+    Effect.sync(() => signals.forEach((signal) => process.once(signal, onSignal))),
+    () => Effect.sync(() => signals.forEach((signal) => process.off(signal, onSignal))),
+  )
 }
 
 /**

@@ -104,10 +104,10 @@ describe("bad input: one message, exit code 2, nothing written", () => {
   }
   const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
     [["run"], /^error: Missing required argument: file\nsee: hmx run --help\n$/],
-    [["rum"], /^error: Unknown subcommand "rum" for "hmx"[^]*Did you mean this\?\s+run\nsee: hmx --help\n$/],
-    [["run", "brief.ts", "--sed", "3"], /^error: Unrecognized flag: --sed [^]*Did you mean this\?\s+--seed\n/],
+    [["rum"], /^error: Unknown subcommand "rum" for "hmx"; did you mean run\nsee: hmx --help\n$/],
+    [["run", "brief.ts", "--sed", "3"], /^error: Unrecognized flag: --sed in command hmx run; did you mean --seed\n/],
     [["run", "brief.ts", "--seed", "x"], /^error: Invalid value for flag --seed: "x"/],
-    [["run", "brief.ts", "--steps", "0"], /--steps: "0".*0 is not a whole number of at least 1\n/],
+    [["run", "brief.ts", "--steps", "0"], /--steps: "0".*Expected: a whole number of at least 1\n/],
     [["run", "brief.ts", "--threads", "1.5"], /--threads/],
     [["run", "brief.ts", "--engine", "cuda"], /--engine: "cuda".*"tfjs"/],
     [["run", "brief.ts", "--backend", "gpu"], /--backend: "gpu".*wasm/],

@@ -22,11 +22,12 @@ export const duration = (seconds: number): string => {
 export const figure = (n: number): string => {
   if (!Number.isFinite(n)) return "–"
   const size = Math.abs(n)
-  return size !== 0 && (size < 0.001 || size >= 1e6) ? n.toExponential(2) : n.toFixed(3)
+  const text = size !== 0 && (size < 0.001 || size >= 1e6) ? size.toExponential(2) : size.toFixed(3)
+  return n < 0 && Number(text) !== 0 ? `−${text}` : text
 }
 
 /** With its sign: "+0.120", "−0.120", "0.000". */
 export const change = (n: number): string => {
-  const text = figure(Math.abs(n))
-  return Number(text) === 0 || text === "–" ? text : `${n < 0 ? "−" : "+"}${text}`
+  const text = figure(n)
+  return n > 0 && Number(text) !== 0 && Number.isFinite(n) ? `+${text}` : text
 }

@@ -51,9 +51,10 @@ describe("escape", () => {
   it("cuts what is too long, and no character in two", () => expect(escape("🙂🙂🙂", 2)).toBe("🙂🙂…"))
 })
 
+const ask = (n: number, answer: string) => ({ question: `q${n}`, answer })
+
 describe("answers", () => {
   it("pairs the same question, three at most, and leaves out what was asked once", () => {
-    const ask = (n: number, answer: string) => ({ question: `q${n}`, answer })
     const text = answers(
       [1, 2, 3, 4, 5].map((n) => ask(n, "yes")),
       [2, 3, 4, 5, 6].map((n) => ask(n, "\u0007no")),
@@ -99,7 +100,7 @@ describe("progress", () => {
     expect(events.flatMap((event, i) => Progress.line(states[i] ?? Progress.initial, event) ?? [])).toEqual([
       "reverse: 4 steps of nano on tfjs wasm, going on after step 1 → runs/r-7-1",
       String.raw`step 2: LoRAUpdate: \u001b[2J loss is not finite`,
-      "step 2/4  reward 0.412  reward_std 0.100  loss -2.00e-5  3.0 s  ETA 6.0 s  peak 1.50 GiB",
+      "step 2/4  reward 0.412  reward_std 0.100  loss −2.00e-5  3.0 s  ETA 6.0 s  peak 1.50 GiB",
     ])
   })
 })

@@ -77,7 +77,7 @@ export const run = <X extends Experiment.Any, E>(experiment: X, options: NewOpti
         seed: settings.seed,
         steps: settings.steps,
         keep: options.keep ?? null,
-        model: { name: lm.info.name, digest: lm.info.digest },
+        model: { name: options.model.name, digest: lm.info.digest },
         engine: lm.info.engine,
         versions: options.versions,
         source: options.source,
@@ -183,7 +183,7 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
   yield* emit({
     _tag: "Started",
     name: experiment.name,
-    model: lm.info.name,
+    model: options.model.name,
     engine: `${lm.info.engine.name} ${lm.info.engine.device}`,
     steps: settings.steps,
     after: from?.step ?? 0,

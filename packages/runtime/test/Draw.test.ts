@@ -10,6 +10,8 @@ const setting = fc.record({
 const perStepOf = ({ n, share }: { readonly n: number; readonly share: number }) => 1 + Math.floor(share * (n - 1))
 const items = (n: number) => Array.from({ length: n }, (_, i) => i)
 
+const epoch = (seed: number, number: number) => draw(items(50), 50, seed, number).join()
+
 describe("draw", () => {
   it("draws perStep different prompts, and none twice in an epoch", () => {
     fc.assert(
@@ -24,7 +26,6 @@ describe("draw", () => {
   })
 
   it("is another order in the next epoch, and under another seed", () => {
-    const epoch = (seed: number, number: number) => draw(items(50), 50, seed, number).join()
     const orders = [1, 2, 3].flatMap((number) => [7, 8, 9].map((seed) => epoch(seed, number)))
     expect(new Set(orders).size).toBe(9)
     expect(epoch(7, 1)).toBe(epoch(7, 1))

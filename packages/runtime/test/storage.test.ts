@@ -8,13 +8,13 @@ import { systemError } from "effect/PlatformError"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { experiment, folder, options } from "./experiment.ts"
 
-const noSpace = (method: string, path: string) =>
+const failing = (code: string, method: string, path: string) =>
   systemError({
     _tag: "Unknown",
     module: "FileSystem",
     method,
     pathOrDescriptor: path,
-    cause: Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" }),
+    cause: Object.assign(new Error(code), { code }),
   })
 
 /** The real file system until the n-th change to it; from there on the disk is full. */
@@ -25,7 +25,7 @@ const fullAfter = (n: number) =>
       const fs = yield* FileSystem.FileSystem
       let left = n
       const spend = (method: string, path: string) =>
-        Effect.suspend(() => (left-- > 0 ? Effect.void : Effect.fail(noSpace(method, path))))
+        Effect.suspend(() => (left-- > 0 ? Effect.void : Effect.fail(failing("ENOSPC", method, path))))
       const disk: FileSystem.FileSystem = {
         ...fs,
         makeDirectory: (path, o) => Effect.andThen(spend("makeDirectory", path), fs.makeDirectory(path, o)),
@@ -69,9 +69,9 @@ describe("a disk that is full", () => {
   )
 })
 
-describe("a run folder", () => {
-  const refused = (path: string) => Effect.flip(Effect.provide(run(experiment(), options(path)), NodeFileSystem.layer))
+const refused = (path: string) => Effect.flip(Effect.provide(run(experiment(), options(path)), NodeFileSystem.layer))
 
+describe("a run folder", () => {
   it.effect("that is a file", () =>
     Effect.gen(function* () {
       const path = `${folder()}/run`
@@ -95,21 +95,11 @@ describe("a run folder", () => {
   it.effect("on a read-only disk", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const readOnly = (path: string) =>
-        Effect.fail(
-          systemError({
-            _tag: "Unknown",
-            module: "FileSystem",
-            method: "makeDirectory",
-            cause: Object.assign(new Error("EROFS"), { code: "EROFS" }),
-            pathOrDescriptor: path,
-          }),
-        )
       const path = `${folder()}/run`
       const error = yield* Effect.flip(
         Effect.provideService(run(experiment(), options(path)), FileSystem.FileSystem, {
           ...fs,
-          makeDirectory: readOnly,
+          makeDirectory: (at) => Effect.fail(failing("EROFS", "makeDirectory", at)),
         }),
       )
       expect(error).toMatchObject({ _tag: "StorageFailed" })

@@ -27,8 +27,8 @@ export const clause = (
     const slots = slotsOf(candidate)
     return (
       1 +
-      (slots.some((slot) => named[slot] !== undefined) ? 6 : 0) +
-      (slots.some((slot) => suits.includes(slot)) ? 2 : 0)
+      (slots.some((slot) => named[slot] !== undefined) ? 14 : 0) +
+      (slots.some((slot) => suits.includes(slot)) ? 4 : 0)
     )
   })
   let any = false
@@ -39,7 +39,7 @@ export const clause = (
     if (
       asked !== undefined &&
       !used.has(asked) &&
-      random.chance(0.85) &&
+      random.chance(0.92) &&
       !(split === "train" && unseen(template, asked))
     )
       word = asked
@@ -88,7 +88,7 @@ export const answer = (
 export const persona = (random: Random, question: Question): ReadonlyArray<Label> => {
   const p = random.uniform()
   const repeat = (label: Label): ReadonlyArray<Label> => (random.chance(1 / 3) ? [label] : [label, label])
-  if (p < 0.45) {
+  if (p < 0.5) {
     const warm = questions[question.kind].warm
     const labels: Array<Label> = Array.from({ length: random.pick([1, 2, 2, 3]) }, () =>
       random.weighted(CRITERIA, (criterion) => warm[criterion]),

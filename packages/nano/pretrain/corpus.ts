@@ -34,9 +34,9 @@ const PARTS: ReadonlyArray<{
   { part: "judge", share: 0.33, turns: judgeTurns },
   { part: "fact", share: 0.07, turns: (random) => [factTurn(random)] },
   { part: "letters", share: 0.06, turns: (random) => [letterTurn(random)] },
-  { part: "claim", share: 0.15, turns: (random) => [claimTurn(random)] },
+  { part: "claim", share: 0.14, turns: (random) => [claimTurn(random)] },
   { part: "opinion", share: 0.02, turns: (random) => [opinionTurn(random)] },
-  { part: "scene", share: 0.12, turns: (random) => [sceneTurn(random)] },
+  { part: "scene", share: 0.13, turns: (random) => [sceneTurn(random)] },
 ]
 
 export const episode = (seed: number, index: number): Episode => {

@@ -44,11 +44,11 @@ export interface Judged {
 export const judged = (random: Random, split: "train" | "held-out", onlyBroken = false): Judged => {
   const p = onlyBroken ? 0.99 : random.uniform()
   const question = ask(random, split)
-  if (p < 0.32) {
+  if (p < 0.3) {
     const { text, unseen } = answer(random, persona(random, question), question, split)
     return { question: question.text, answer: text, ...read(text), unseen }
   }
-  if (p < 0.72) {
+  if (p < 0.66) {
     const labels: Array<Label> = CRITERIA.filter(() => random.chance(0.4))
     for (let n = random.pick([0, 0, 1, 1, 2]); n > 0; n--) labels.push(random.pick(["N", "R"]))
     if (labels.length === 0) labels.push(random.pick(LABELS))
@@ -61,7 +61,7 @@ export const judged = (random: Random, split: "train" | "held-out", onlyBroken =
     )
     return { question: question.text, answer: text, ...read(text), unseen }
   }
-  if (p < 0.78) {
+  if (p < 0.72) {
     const turn: Turn = random.chance(0.5) ? claimTurn(random) : factTurn(random)
     return { question: turn.user, answer: turn.assistant, ...read(turn.assistant), wellFormed: true, unseen: false }
   }

@@ -23,11 +23,11 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const options = () => {
   const { values } = parseArgs({
     options: {
-      tokens: { type: "string", default: "4300000" },
+      tokens: { type: "string", default: "3200000" },
       seed: { type: "string", default: "1" },
       out: { type: "string", default: here("../checkpoint") },
       state: { type: "string", default: here("../../../runs/nano-pretrain/state.safetensors") },
-      threads: { type: "string", default: "2" },
+      threads: { type: "string", default: "1" },
     },
   })
   const whole = (name: "tokens" | "seed" | "threads", least: number): number => {

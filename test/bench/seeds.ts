@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: { seeds: { type: "string", default: "5" }, steps: { type: "string" }, threads: { type: "string" } },
 })
 const root = fileURLToPath(new URL("../../", import.meta.url))
-const hmx = fileURLToPath(new URL("../../packages/cli/src/bin.ts", import.meta.url))
+const hmx = join(root, "packages", "cli", "src", "bin.ts")
 
 interface Measure {
   readonly task: string

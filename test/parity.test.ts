@@ -1,6 +1,6 @@
 /** Parity with the reference implementations: runs the harness of `npm run parity` and prints its figures. */
 import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -34,6 +34,26 @@ describe.each(sets)("$name", ({ root }) => {
       "checkpoints/qwen3",
     )
   })
+})
+
+test("a family that is not supported is skipped, and a broken checkpoint is off", () => {
+  const root = mkdtempSync(join(tmpdir(), "parity-"))
+  try {
+    for (const [name, architecture] of [
+      ["future", "FutureForCausalLM"],
+      ["broken", "Qwen3ForCausalLM"],
+    ] as const) {
+      mkdirSync(join(root, "checkpoints", name), { recursive: true })
+      writeFileSync(join(root, "checkpoints", name, "config.json"), JSON.stringify({ architectures: [architecture] }))
+    }
+    expect([...harness(root, engine)]).toMatchObject([
+      { status: "off", case: "checkpoints/broken", what: expect.stringMatching(/config\.json/) },
+      { status: "skipped", case: "checkpoints/future", why: 'unsupported architecture "FutureForCausalLM"' },
+      { status: "ok", case: "engine" },
+    ])
+  } finally {
+    rmSync(root, { recursive: true })
+  }
 })
 
 describe("npm run parity", () => {

@@ -28,8 +28,8 @@ const quantities = {
   metrics: { what: "logged metrics", by: "scaled", bound: 1e-4 },
   rates: { what: "learning rates", by: "absolute", bound: 1e-9 },
   norms: { what: "gradient norms", by: "relative", bound: 1e-3 },
-  weights: { what: "weights after each step", by: "absolute", bound: 1e-5 },
-  final: { what: "weights at the end", by: "absolute", bound: 1e-5 },
+  weights: { what: "weights after each step", by: "absolute", bound: 1e-5, many: true },
+  final: { what: "weights at the end", by: "absolute", bound: 1e-5, many: true },
 } satisfies { readonly [name: string]: Quantity }
 
 /** One recorded micro-batch without its padding, and the figures of the reference in the same places. */

@@ -108,7 +108,7 @@ const quantities = (steps: number) =>
   ({
     losses: { what: `losses of ${steps} AdamW steps and after`, by: "absolute", bound: 1e-4 },
     norms: { what: `gradient norms of ${steps} AdamW steps`, by: "relative", bound: 1e-3 },
-    weights: { what: `weights after ${steps} AdamW steps`, by: "absolute", bound: 1e-5 },
+    weights: { what: `weights after ${steps} AdamW steps`, by: "absolute", bound: 1e-5, many: true },
     logits: { what: `logits after ${steps} AdamW steps, against merged weights`, by: "absolute", bound: 1e-4 },
   }) satisfies { readonly [name: string]: Quantity }
 

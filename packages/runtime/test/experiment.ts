@@ -42,9 +42,15 @@ export const updates: Task.Task<"held-out"> = {
 export const questions = Array.from({ length: 8 }, (_, i) => `What is ${i} + ${i}?`)
 
 /** Three steps of two groups of three; measured before and after. */
-export const experiment = (
-  settings: { readonly steps?: number; readonly seed?: number; readonly memory?: "64 MiB" } = {},
-) =>
+export const experiment = ({
+  reward = brevity,
+  ...settings
+}: {
+  readonly steps?: number
+  readonly seed?: number
+  readonly memory?: "64 MiB"
+  readonly reward?: Reward.Reward
+} = {}) =>
   Experiment.make("brief", {
     model: Model.nano,
     prompts: Prompts.inline(questions, { perStep: 2 }),
@@ -54,7 +60,7 @@ export const experiment = (
     ...settings,
   }).pipe(
     Sample.stage({ groupSize: 3, maxNewTokens: 24, temperature: 0.8 }),
-    SelfJudge.stage({ rubric: brevity, judge: "frozen" }),
+    SelfJudge.stage({ rubric: reward, judge: "frozen" }),
     GroupAdvantage.stage({ scale: "group" }),
     LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
     Evaluate.stage({ tasks: [updates] }),

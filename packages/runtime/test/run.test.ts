@@ -4,7 +4,7 @@ import { resume, run } from "@hmx/runtime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { Errors } from "hmx"
+import { Errors, Reward } from "hmx"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { experiment, folder, options, scripted } from "./experiment.ts"
 
@@ -163,6 +163,19 @@ describe("resume", () => {
       yield* interrupted(path)
       const error = yield* Effect.flip(resume(experiment({ seed: 8 }), path, options(path)))
       expect(error).toMatchObject({ _tag: "BadInput", found: "a change of settings.seed" })
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("refuses other code under the same version, and names it", () =>
+    Effect.gen(function* () {
+      const path = `${folder()}/run`
+      yield* interrupted(path)
+      const changed = Reward.make("brevity", { version: 1, score: (c) => 2 / (2 + c.text.length) })
+      const error = yield* Effect.flip(resume(experiment({ reward: changed }), path, options(path)))
+      expect(error).toMatchObject({
+        _tag: "BadInput",
+        found: "other code under the same version: brevity@1.score",
+      })
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 

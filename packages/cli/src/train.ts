@@ -1,5 +1,5 @@
 /** What `run` and `resume` have in common: the screen, the end's summary, and how each end is told. */
-import { escape, reservations, summary } from "@hmx/report"
+import { escape, format, reservations, summary } from "@hmx/report"
 import { Miswired, OverBudget, type Outcome, RunFailed, type RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -85,7 +85,10 @@ const provided = (effect: Effect.Effect<Outcome, unknown, unknown>) =>
 /** A wiring error with the line of its stage, a budget with its table; other errors have their own words. */
 export const told = (error: unknown, { experiment, file }: Pipeline): unknown => {
   if (error instanceof OverBudget) {
-    return new Refused({ message: `${error.message}\n\n${reservations(error)}` })
+    const worst = error.stages.reduce((a, b) => (b.bytes > a.bytes ? b : a), { stage: "the model", bytes: 0 })
+    const needs = `${escape(worst.stage, 40)} needs ${format.bytes(error.weights + worst.bytes)} with the weights`
+    const budget = `the budget is ${format.bytes(error.budget)}`
+    return new Refused({ message: `memory: ${needs}, and ${budget}\n\n${reservations(error)}` })
   }
   if (error instanceof Miswired) {
     const problem = error.problems[0]

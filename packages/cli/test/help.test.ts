@@ -59,7 +59,7 @@ describe("help", () => {
     // Whatever module of a package is loaded fails.
     const guard = `data:text/javascript,import{registerHooks}from"node:module";registerHooks({resolve(s,c,n){if(!/^(node:|\\.|file:|\\/)/.test(s))throw new Error("loaded "+s);return n(s,c)}})`
     const hmxSays = (...words: ReadonlyArray<string>) =>
-      execFileSync(process.execPath, ["--import", guard, bin, ...words], { encoding: "utf8" })
+      execFileSync(process.execPath, ["--import", guard, bin, ...words], { encoding: "utf8", stdio: "pipe" })
     expect(hmxSays("--help")).toBe(help[""])
     expect(hmxSays()).toBe(help[""])
     expect(hmxSays("runs", "show", "-h")).toBe(help["runs show"])

@@ -2,11 +2,10 @@
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { bin, checkpoint, pipeline, sandbox, spawned } from "./sandbox.ts"
+import { bin, checkpoint, pipeline, root, sandbox, spawned } from "./sandbox.ts"
 
-const tsc = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url))
+const tsc = `${root}/node_modules/.bin/tsc`
 
 describe("a pipeline that Node cannot run", () => {
   it.each([
@@ -32,7 +31,7 @@ describe("a pipeline whose stages do not fit", () => {
     ["Evaluate left out", (all: ReadonlyArray<string>) => all.slice(0, -1)],
     ["two stages swapped", (all: ReadonlyArray<string>) => [1, 0, 2, 3, 4].flatMap((i) => all[i] ?? [])],
   ])("%s: hmx says tsc's sentence, at tsc's line", async (_, stages) => {
-    const config = { extends: "../../../../tsconfig.json", include: ["*.ts"], exclude: [] }
+    const config = { extends: `${root}/tsconfig.json`, include: ["*.ts"], exclude: [] }
     const folder = sandbox({ "miswired.ts": pipeline({ stages }), "tsconfig.json": JSON.stringify(config) })
     const checked = await new Promise<string>((done) => {
       execFile(tsc, ["--noEmit", "-p", folder], { cwd: folder, encoding: "utf8" }, (_error, out) => done(out))

@@ -73,7 +73,7 @@ describe("hmx plan", () => {
     expect(out).toContain("Sample → SelfJudge → GroupAdvantage → LoRAUpdate → Evaluate")
     expect(out).toContain("5 steps of 2 prompts, from 4 (2 held out); seed 7")
     expect(out).toMatch(/^LoRAUpdate +\S+ MiB +\S+ MiB +\S+ MiB +\d+ %$/m)
-    expect(readdirSync(folder)).toEqual(["brief.ts"])
+    expect(readdirSync(folder)).toEqual(["brief.ts", "node_modules"])
   })
 
   it("refuses what is over the budget, with the table", async () => {
@@ -81,7 +81,7 @@ describe("hmx plan", () => {
     for (const command of ["plan", "run"]) {
       const { code, err } = await hmx([command, `${folder}/brief.ts`, "--memory", "64 MiB"])
       expect(code).toBe(2)
-      expect(err).toMatch(/^error: memory: LoRAUpdate needs \d+ bytes, and the budget is 67108864\n/)
+      expect(err).toMatch(/^error: memory: LoRAUpdate needs \S+ MiB with the weights, and the budget is 64\.0 MiB\n/)
       expect(err).toMatch(/✗ \S+ MiB over/)
     }
     expect(existsSync("runs/brief-7-1")).toBe(false)
@@ -143,6 +143,6 @@ describe("bad input: one message, exit code 2, nothing written", () => {
     const { code, err, out } = await hmx(args.map(path))
     expect(err).toMatch(message)
     expect([code, out]).toEqual([2, ""])
-    expect(readdirSync(folder).toSorted()).toEqual(Object.keys(files).toSorted())
+    expect(readdirSync(folder).toSorted()).toEqual([...Object.keys(files), "node_modules"].toSorted())
   })
 })

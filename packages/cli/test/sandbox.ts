@@ -1,10 +1,11 @@
-/** Pipelines of the tests, in a folder from which `hmx` can be imported, and `hmx` as a user meets it. */
+/** Pipelines of the tests, in a folder outside the repository from which `hmx` can be imported, and `hmx` as a user meets it. */
 import { ScriptedModel, type ScriptedModelOptions } from "@hmx/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { LanguageModel } from "hmx"
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, vi } from "vitest"
@@ -13,6 +14,7 @@ import { program } from "../src/main.ts"
 import { Models } from "../src/Models.ts"
 
 export const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+export const root = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "")
 export const checkpoint = fileURLToPath(new URL("../../../test/fixtures/parity/checkpoints/qwen3", import.meta.url))
 
 const folders: Array<string> = []
@@ -20,8 +22,9 @@ afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, for
 
 /** A new folder with these files; its path. */
 export const sandbox = (files: { readonly [name: string]: string }): string => {
-  const folder = mkdtempSync(fileURLToPath(new URL(".tmp-", import.meta.url)))
+  const folder = realpathSync(mkdtempSync(`${tmpdir()}/hmx-cli-`))
   folders.push(folder)
+  symlinkSync(`${root}/node_modules`, `${folder}/node_modules`)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(`${folder}/${name}`), { recursive: true })
     writeFileSync(`${folder}/${name}`, text)

@@ -110,10 +110,14 @@ export const line = (state: Progress, event: Event): string | undefined => {
       )
     }
     case "Evaluated": {
-      const measures = event.report.measures.map(
-        (m) => `${escape(m.task, 30)} ${escape(m.metric, 30)} ${format.figure(m.value)}`,
-      )
-      return [`evaluated after step ${event.step} in ${format.duration(event.seconds)}`, ...measures].join("  ")
+      // All of them are in the end's table; here the first says that something was measured.
+      const [first, ...rest] = event.report.measures
+      const shown =
+        first === undefined
+          ? []
+          : [`${escape(first.task, 30)} ${escape(first.metric, 30)} ${format.figure(first.value)}`]
+      const more = rest.length === 0 ? [] : [`and ${rest.length} more`]
+      return [`evaluated after step ${event.step} in ${format.duration(event.seconds)}`, ...shown, ...more].join("  ")
     }
     case "Noted":
       return `step ${event.step}: ${escape(event.text)}`

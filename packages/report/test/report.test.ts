@@ -70,6 +70,7 @@ describe("progress", () => {
     { _tag: "StageStarted", step: 2, stage: "Sample", total: 8 },
     { _tag: "StageStarted", step: 2, stage: "LoRAUpdate", total: 1 },
     { _tag: "StageDone", step: 2, stage: "Sample" },
+    { _tag: "Evaluated", step: 1, seconds: 2, report: report([measure("a", 1, 0), measure("b", 2, 0)], "Yes.") },
     { _tag: "Noted", step: 2, text: "LoRAUpdate: \u001b[2J loss is not finite" },
     {
       _tag: "StepFinished",
@@ -90,15 +91,16 @@ describe("progress", () => {
     expect(Progress.bar(states[4] ?? Progress.initial, 200)).toBe(
       "reverse █████░░░░░░░░░░░░░░░ 1/4  Sample 1/8  LoRAUpdate 0/1",
     )
-    expect(Progress.bar(states[6] ?? Progress.initial, 200)).toBe(
+    expect(Progress.bar(states[7] ?? Progress.initial, 200)).toBe(
       "reverse ██████████░░░░░░░░░░ 2/4  3.0 s/step  ETA 6.0 s  reward 0.412  100 MiB, peak 1.50 GiB",
     )
-    expect(Progress.bar(states[6] ?? Progress.initial, 10)).toBe("reverse ██")
+    expect(Progress.bar(states[7] ?? Progress.initial, 10)).toBe("reverse ██")
   })
 
   it("writes plain lines of what is worth a line, with nothing in them that a terminal obeys", () => {
     expect(events.flatMap((event, i) => Progress.line(states[i] ?? Progress.initial, event) ?? [])).toEqual([
       "reverse: 4 steps of nano on tfjs wasm, going on after step 1 → runs/r-7-1",
+      "evaluated after step 1 in 2.0 s  sycophancy a 1.000  and 1 more",
       String.raw`step 2: LoRAUpdate: \u001b[2J loss is not finite`,
       "step 2/4  reward 0.412  reward_std 0.100  loss −2.00e-5  3.0 s  ETA 6.0 s  peak 1.50 GiB",
     ])

@@ -1,6 +1,6 @@
-/** Answers of the policy to the experiment's held-out questions. */
+/** Answers sampled from the policy. */
 import * as Effect from "effect/Effect"
-import { Data, LanguageModel, type Reward, Step } from "hmx"
+import { type Chat, Data, LanguageModel, type Reward, Step } from "hmx"
 
 /** How answers are sampled. Give what the experiment's own Sample stage has. */
 export interface SampleOptions {
@@ -23,30 +23,36 @@ export const withDefaults = (options: SampleOptions): Required<SampleOptions> =>
   return { answers, maxNewTokens, temperature }
 }
 
-/** The answers to each held-out question, in the questions' order. */
-export const heldOutAnswers = (options: Required<SampleOptions>) =>
+/** A chat to be answered; `index` keys its random numbers. */
+export interface Asked {
+  readonly id: string
+  readonly index: number
+  readonly messages: Chat.Chat
+}
+
+/** The policy's answers to each chat, in their order. */
+export const answersTo = (asked: ReadonlyArray<Asked>, options: Required<SampleOptions>) =>
   Effect.gen(function* () {
     const lm = yield* LanguageModel
     const { by, seed } = yield* Step
-    const prompts = yield* (yield* Data).heldOut
-    const chats = yield* lm.encodeChat(prompts.map((prompt) => prompt.messages))
+    const chats = yield* lm.encodeChat(asked.map(({ messages }) => messages))
     // Asked together, so that a local model batches them. Step 0 whatever the update: before and after share their random numbers,
     // so their difference is the policy's.
     return yield* Effect.forEach(
-      prompts,
-      (prompt, i) =>
+      asked,
+      ({ id, index, messages }, i) =>
         Effect.gen(function* () {
           const sampled = yield* lm.sample({
             prompt: chats[i] ?? [],
             n: options.answers,
             params: { maxNewTokens: options.maxNewTokens, temperature: options.temperature },
-            key: { seed, step: 0, prompt: prompt.index },
+            key: { seed, step: 0, prompt: index },
             by,
           })
           const texts = yield* lm.decode(sampled.map((c) => (c.finish === "stop" ? c.tokens.slice(0, -1) : c.tokens)))
-          const question = prompt.messages.findLast((message) => message.role === "user")?.content ?? ""
+          const question = messages.findLast((message) => message.role === "user")?.content ?? ""
           return sampled.map((c, j): Reward.Completion => ({
-            id: prompt.id,
+            id,
             question,
             text: texts[j] ?? "",
             finish: c.finish,
@@ -56,3 +62,10 @@ export const heldOutAnswers = (options: Required<SampleOptions>) =>
       { concurrency: "unbounded" },
     )
   })
+
+/** The answers to each held-out question of the experiment, in the questions' order. */
+export const heldOutAnswers = (options: Required<SampleOptions>) =>
+  Effect.flatMap(
+    Effect.flatMap(Data, (data) => data.heldOut),
+    (prompts) => answersTo(prompts, options),
+  )

@@ -1,5 +1,5 @@
 /** What a completion is worth: a rubric, a function of one's own, or a weighted mix of both. */
-import { named, ranged, unique, versioned, weighed } from "./checks.ts"
+import { known, named, ranged, unique, versioned, weighed } from "./checks.ts"
 import type { Rubric } from "./Rubric.ts"
 
 /** The least and the most that a reward gives. */
@@ -65,14 +65,17 @@ export const make = <const Name extends string, const O extends object = {}>(
     readonly options?: O
     readonly score: (completion: Completion, options: NoInfer<O>) => number | undefined
   },
-): Plain<Name> => ({
-  kind: "function",
-  name: named(name),
-  version: versioned(name, spec.version),
-  range: ranged(name, spec.range ?? { min: 0, max: 1 }),
-  options: spec.options ?? {},
-  score: spec.score,
-})
+): Plain<Name> => {
+  known(`the reward ${name}`, spec, ["version", "range", "options", "score"])
+  return {
+    kind: "function",
+    name: named(name),
+    version: versioned(name, spec.version),
+    range: ranged(name, spec.range ?? { min: 0, max: 1 }),
+    options: spec.options ?? {},
+    score: spec.score,
+  }
+}
 
 /**
  * `Reward.mix([0.8, humanLike], [0.2, brevity])`: the weighted mean of the parts' scores; weights need not sum to 1.

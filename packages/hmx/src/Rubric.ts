@@ -4,7 +4,7 @@
  */
 import type { Chat } from "./Chat.ts"
 import { user } from "./Chat.ts"
-import { named, ranged, unique, versioned, weighed } from "./checks.ts"
+import { known, named, ranged, unique, versioned, weighed } from "./checks.ts"
 import { face } from "./face.ts"
 import type { Completion, Range } from "./Reward.ts"
 
@@ -94,6 +94,7 @@ export const make = <const Name extends string, const S extends Range | undefine
     readonly template?: string
   },
 ): Rubric<Name, S> => {
+  known(`the rubric ${name}`, spec, ["version", "criteria", "readOut", "scale", "template"])
   if (spec.criteria.length === 0) throw new RangeError(`${name} needs at least one criterion`)
   unique(
     name,

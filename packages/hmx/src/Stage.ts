@@ -1,6 +1,7 @@
 /** A stage: one typed, described step. Nothing runs until the runtime walks the value. */
 import type * as Effect from "effect/Effect"
 import type * as Artefact from "./Artefact.ts"
+import { known } from "./checks.ts"
 import type { Data } from "./Data.ts"
 import type * as Errors from "./Errors.ts"
 import { face } from "./face.ts"
@@ -98,7 +99,10 @@ export type Policy =
   | { readonly policy: "recover"; readonly by: { readonly [tag: string]: Recovery } }
   | { readonly policy: "stop"; readonly on: string }
 
-/** Tries again, at most `times` times. */
+/**
+ * Tries again, at most `times` times. Random numbers are keyed by their place in the run and stay as they were: it is for what fails, not for
+ * bad draws.
+ */
 export const retry = (o: { readonly times: number }): { readonly policy: "retry"; readonly times: number } => {
   if (!Number.isSafeInteger(o.times) || o.times < 1)
     throw new RangeError(`times must be a whole number of at least 1, not ${o.times}`)
@@ -207,6 +211,7 @@ export const make = <
 ): [Made] extends [Gives["Type"]]
   ? Custom<Name, Instance<Needs>, Gives["Type"], E, R, G, O>
   : Mistaken<Name, Tag<Gives["Type"]>, Tag<Made>> => {
+  known(`the stage ${name}`, spec, ["version", "grain", "needs", "gives", "options", "run", "reserve"])
   if (!Number.isSafeInteger(spec.version) || spec.version < 1) {
     throw new RangeError(`the version of ${name} must be a whole number of at least 1, not ${spec.version}`)
   }

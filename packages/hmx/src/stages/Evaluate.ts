@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { type Answer, type Measure, type Policy, Report } from "../Artefact.ts"
-import { whole } from "../checks.ts"
+import { known, whole } from "../checks.ts"
 import type { Data } from "../Data.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable, Unparseable } from "../Errors.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
@@ -49,6 +49,7 @@ export const Evaluate = {
   /** Measures the policy on tasks, one after another. Throws a RangeError without tasks, or where two have one name. */
   stage: <T extends Task>(options: EvaluateOptions<T>): Evaluate<T["kind"]> => {
     const made = withDefaults(options)
+    known("Evaluate.stage", options, Object.keys(made))
     const { tasks, when } = made
     if (tasks.length === 0) throw new RangeError("Evaluate needs at least one task")
     if (when.length === 0) throw new RangeError("Evaluate needs a time to measure at: before, after or { every: n }")

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { groupAdvantages, type Scale } from "../advantage/groupAdvantages.ts"
 import { Advantages, type Verdicts } from "../Artefact.ts"
-import { oneOf, within } from "../checks.ts"
+import { known, oneOf, within } from "../checks.ts"
 import * as Stage from "../Stage.ts"
 
 export interface GroupAdvantageOptions {
@@ -36,6 +36,7 @@ export const GroupAdvantage = {
    */
   stage: (given: GroupAdvantageOptions): GroupAdvantage => {
     const options = withDefaults(given)
+    known("GroupAdvantage.stage", given, Object.keys(options))
     const { scale, stdEpsilon } = options
     oneOf("scale", scale, ["group", "batch", "none"])
     within("stdEpsilon", stdEpsilon, { above: 0 })

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { type Advantages, Policy, type PolicyRef, type Rollouts } from "../Artefact.ts"
-import { oneOf, whole, within } from "../checks.ts"
+import { known, oneOf, whole, within } from "../checks.ts"
 import {
   BadInput,
   type DeviceLost,
@@ -249,6 +249,7 @@ export const LoRAUpdate = {
    */
   stage: (given: LoRAUpdateOptions): LoRAUpdate => {
     const options = withDefaults(given)
+    known("LoRAUpdate.stage", given, Object.keys(options))
     check(options)
     return Stage.value({
       name: "LoRAUpdate",

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { type Prompt, Rollouts } from "../Artefact.ts"
-import { whole, within } from "../checks.ts"
+import { known, whole, within } from "../checks.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable } from "../Errors.ts"
 import { face } from "../face.ts"
 import { LanguageModel, type SamplingParams } from "../LanguageModel.ts"
@@ -82,6 +82,7 @@ export const Sample = {
   stage: <const N extends number>(given: SampleOptions<N>): Sample => {
     // A sentence has the type of `groupSize` only where the call does not compile.
     const options = withDefaults(face(given))
+    known("Sample.stage", given, Object.keys(options))
     const { groupSize, maxNewTokens, minP, repetitionPenalty, temperature, topK, topP } = options
     whole("groupSize", groupSize, 2)
     whole("maxNewTokens", maxNewTokens, 1)

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { type Prompt, type Rollouts, Verdicts } from "../Artefact.ts"
-import { oneOf } from "../checks.ts"
+import { known, oneOf } from "../checks.ts"
 import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable, Unparseable } from "../Errors.ts"
 import * as Judges from "../Judge.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
@@ -70,6 +70,7 @@ export const SelfJudge = {
   /** Scores each completion by a reward. Throws a RangeError where an option is not one of its words. */
   stage: <const J extends Judge>(given: SelfJudgeOptions<J>): SelfJudge<J> => {
     const options = withDefaults(given)
+    known("SelfJudge.stage", given, Object.keys(options))
     const { judge, unfinished } = options
     oneOf("judge", judge, ["live", "frozen", "remote"])
     oneOf("unfinished", unfinished, ["lowest", "judge", "unscored"])

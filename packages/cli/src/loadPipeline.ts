@@ -6,6 +6,7 @@ import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { shown } from "./paths.ts"
+import { Refused } from "./Refused.ts"
 
 export interface Pipeline {
   /** Absolute path. */
@@ -25,7 +26,11 @@ export const loadPipeline = Effect.fnUntraced(function* (given: string) {
   if (!info.isFile()) return yield* refuse(given, "a folder")
   const module = yield* Effect.tryPromise({
     try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(file).href),
-    catch: (error) => refuse(placeOf(error, file), reasonOf(error)),
+    catch: (error) =>
+      // The language refuses a value in a sentence of its own.
+      error instanceof RangeError
+        ? new Refused({ message: `${escape(placeOf(error, file))}: ${escape(error.message, 600)}` })
+        : refuse(placeOf(error, file), reasonOf(error)),
   })
   const experiment = module.default
   if (!Experiment.is(experiment)) return yield* refuse(shown(file), kindOf(experiment))

@@ -29,7 +29,7 @@ describe("screen", () => {
         .slice(0, -1)
         .every((line) => /r: 2 steps|a group is dropped/.test(line)),
     ).toBe(true)
-    expect(text).toContain("r ██████████░░░░░░░░░░ 1/2  2.0 s/step  ETA 2.0 s  reward 0")
+    expect(text).toContain("r ██████████░░░░░░░░░░ 1/2  reward 0.500 ▁  2.0 s/step  ETA")
     expect(text.endsWith(clear)).toBe(true)
     const frames = text.replaceAll(clear, "\n").split("\n")
     expect(Math.max(...frames.filter((f) => f.startsWith("r ")).map((f) => Array.from(f).length))).toBeLessThan(60)

@@ -16,7 +16,8 @@ export interface Progress {
   readonly seconds: number
   /** Groups that have passed each stage of the step in progress. */
   readonly stages: ReadonlyArray<{ readonly stage: string; readonly done: number; readonly total: number }>
-  readonly reward: number | undefined
+  /** Mean reward of each step that this process did. */
+  readonly rewards: ReadonlyArray<number>
   readonly memory: Memory | undefined
 }
 
@@ -27,7 +28,7 @@ export const initial: Progress = {
   timed: 0,
   seconds: 0,
   stages: [],
-  reward: undefined,
+  rewards: [],
   memory: undefined,
 }
 
@@ -51,16 +52,18 @@ export const next = (state: Progress, event: Event): Progress => {
         ...state,
         stages: state.stages.map((s) => (s.stage === event.stage ? { ...s, done: s.done + 1 } : s)),
       }
-    case "StepFinished":
+    case "StepFinished": {
+      const reward = event.metrics["reward"]
       return {
         ...state,
         stages: [],
         done: event.step,
         timed: state.timed + 1,
         seconds: state.seconds + event.seconds,
-        reward: event.metrics["reward"],
+        rewards: reward === undefined ? state.rewards : [...state.rewards, reward],
         memory: event.memory,
       }
+    }
     case "Evaluated":
       return { ...state, stages: [] }
     default:
@@ -74,20 +77,32 @@ export const pace = (state: Progress): { readonly perStep: number; readonly left
   return { perStep, left: perStep * (state.steps - state.done) }
 }
 
-/** The line drawn over itself: bar, steps, the stages in work, rate, ETA, reward, memory. Cut at `columns`. */
+/** The last values as bars of eight heights between the least and the greatest of all. */
+export const sparkline = (values: ReadonlyArray<number>, width: number): string => {
+  const least = Math.min(...values)
+  const range = Math.max(...values) - least
+  return values
+    .slice(-width)
+    .map((value) => "▁▂▃▄▅▆▇█"[range > 0 ? Math.round((7 * (value - least)) / range) : 0] ?? " ")
+    .join("")
+}
+
+/** The line drawn over itself: bar, steps, reward and its course, rate, ETA, memory, and the stage in work. Cut at `columns`. */
 export const bar = (state: Progress, columns: number): string => {
   const width = 20
   const filled = state.steps === 0 ? 0 : Math.round((width * state.done) / state.steps)
   const { perStep, left } = pace(state)
-  const working = state.stages.filter((s) => s.done < s.total).map((s) => `${escape(s.stage, 20)} ${s.done}/${s.total}`)
+  const reward = state.rewards.at(-1)
+  // Groups flow through all stages at once; the first that is not through says how far they are.
+  const working = state.stages.find((s) => s.done < s.total)
   const parts = [
     `${escape(state.name, 30)} ${"█".repeat(filled)}${"░".repeat(width - filled)} ${state.done}/${state.steps}`,
-    ...working,
+    ...(reward === undefined ? [] : [`reward ${format.figure(reward)} ${sparkline(state.rewards, 10)}`]),
     ...(Number.isNaN(perStep) ? [] : [`${format.duration(perStep)}/step`, `ETA ${format.duration(left)}`]),
-    ...(state.reward === undefined ? [] : [`reward ${format.figure(state.reward)}`]),
     ...(state.memory === undefined
       ? []
       : [`${format.bytes(state.memory.live)}, peak ${format.bytes(state.memory.peak)}`]),
+    ...(working === undefined ? [] : [`${escape(working.stage, 20)} ${working.done}/${working.total}`]),
   ]
   return Array.from(parts.join("  ")).slice(0, columns).join("")
 }

@@ -87,14 +87,18 @@ describe("progress", () => {
     )(Progress.initial),
   )
 
-  it("draws steps, the stages in work, rate, ETA, reward and memory, cut to the terminal", () => {
-    expect(Progress.bar(states[4] ?? Progress.initial, 200)).toBe(
-      "reverse █████░░░░░░░░░░░░░░░ 1/4  Sample 1/8  LoRAUpdate 0/1",
-    )
+  it("draws steps, reward, rate, ETA, memory and the stage in work, cut to the terminal", () => {
+    expect(Progress.bar(states[4] ?? Progress.initial, 200)).toBe("reverse █████░░░░░░░░░░░░░░░ 1/4  Sample 1/8")
     expect(Progress.bar(states[7] ?? Progress.initial, 200)).toBe(
-      "reverse ██████████░░░░░░░░░░ 2/4  3.0 s/step  ETA 6.0 s  reward 0.412  100 MiB, peak 1.50 GiB",
+      "reverse ██████████░░░░░░░░░░ 2/4  reward 0.412 ▁  3.0 s/step  ETA 6.0 s  100 MiB, peak 1.50 GiB",
     )
     expect(Progress.bar(states[7] ?? Progress.initial, 10)).toBe("reverse ██")
+  })
+
+  it("draws the course of the reward, the last values on the scale of all", () => {
+    expect(Progress.sparkline([0, 1, 0.5, 0.75], 3)).toBe("█▅▆")
+    expect(Progress.sparkline([0.2, 0.2], 10)).toBe("▁▁")
+    expect(Progress.sparkline([], 10)).toBe("")
   })
 
   it("writes plain lines of what is worth a line, with nothing in them that a terminal obeys", () => {

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { Artefact, Errors } from "hmx"
 import { Cursor } from "./Cursor.ts"
 import * as Journal from "./Journal.ts"
-import { failing, writeFile, writeFolder } from "./Storage.ts"
+import { failing, makeFolders, writeFile, writeFolder } from "./Storage.ts"
 
 /** Version of the folder's layout. */
 export const format = 1
@@ -86,7 +86,7 @@ export const writeEvaluation = Effect.fnUntraced(function* (
 ) {
   const fs = yield* FileSystem.FileSystem
   const folder = `${run}/evaluations`
-  yield* failing("make", folder)(fs.makeDirectory(folder, { recursive: true }))
+  yield* failing("make", folder)(makeFolders(folder))
   yield* writeFile(`${folder}/step-${step}.json`, text(Schema.encodeSync(Reports)(reports)))
 })
 

@@ -36,6 +36,26 @@ export const failing =
   <A, R>(effect: Effect.Effect<A, PlatformError, R>): Effect.Effect<A, Errors.StorageFailed, R> =>
     Effect.mapError(effect, (error) => new Errors.StorageFailed({ path, what, reason: reasonOf(error) }))
 
+const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
+
+/**
+ * Makes a folder and those above it; one that is there stays. Step by step: Node's own recursive form never returns where a folder
+ * takes no entries and says that it does not exist (/proc).
+ */
+export const makeFolders = (path: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const make = fs.makeDirectory(path)
+    yield* make.pipe(
+      Effect.catchIf(is("NotFound"), (error) =>
+        dirname(path) === path ? Effect.fail(error) : Effect.andThen(makeFolders(dirname(path)), make),
+      ),
+      Effect.catchIf(is("AlreadyExists"), (error) =>
+        Effect.flatMap(fs.stat(path), ({ type }) => (type === "Directory" ? Effect.void : Effect.fail(error))),
+      ),
+    )
+  })
+
 /** Flushes a file or a folder. */
 const flush = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
@@ -71,7 +91,7 @@ export const writeFolder = <E, R>(path: string, fill: (folder: string) => Effect
     const put = failing("write", path)
     yield* Effect.gen(function* () {
       yield* put(fs.remove(temporary, { force: true, recursive: true }))
-      yield* put(fs.makeDirectory(temporary, { recursive: true }))
+      yield* put(makeFolders(temporary))
       yield* fill(temporary)
       const names = yield* put(fs.readDirectory(temporary))
       yield* put(Effect.forEach([...names.map((name) => `${temporary}/${name}`), temporary], flush, { discard: true }))

@@ -4,7 +4,7 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { Errors } from "hmx"
 import { dirname } from "node:path"
-import { failing } from "./Storage.ts"
+import { failing, makeFolders } from "./Storage.ts"
 
 /** A folder of that path, or the first free one of `base-1`, `base-2` … */
 export type Place = { readonly path: string } | { readonly base: string }
@@ -15,7 +15,7 @@ const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
 export const makeFolder = Effect.fnUntraced(function* (place: Place) {
   const fs = yield* FileSystem.FileSystem
   if ("base" in place) {
-    yield* failing("make", dirname(place.base))(fs.makeDirectory(dirname(place.base), { recursive: true }))
+    yield* failing("make", dirname(place.base))(makeFolders(dirname(place.base)))
     for (let n = 1; ; n++) {
       const path = `${place.base}-${n}`
       const made = fs.makeDirectory(path).pipe(
@@ -39,6 +39,6 @@ export const makeFolder = Effect.fnUntraced(function* (place: Place) {
     const expected = "an empty folder or nothing (`hmx resume` goes on with a run)"
     return yield* new Errors.BadInput({ where: path, found: "a folder that is not empty", expected })
   }
-  yield* failing("make", path)(fs.makeDirectory(path, { recursive: true }))
+  yield* failing("make", path)(makeFolders(path))
   return path
 })

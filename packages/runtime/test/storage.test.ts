@@ -107,6 +107,13 @@ describe("a run folder", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
+  it.effect.skipIf(process.platform !== "linux")("where nothing can be made, and nothing says why", () =>
+    Effect.gen(function* () {
+      const error = yield* refused("/proc/nosuch/run")
+      expect(error.message).toBe("cannot make /proc/nosuch/run: there is no such file or folder")
+    }),
+  )
+
   it.effect("that was made for a refused experiment goes away again", () =>
     Effect.gen(function* () {
       const parent = folder()

@@ -84,7 +84,6 @@ export const writeEvaluation = Effect.fnUntraced(function* (
   step: number,
   reports: ReadonlyArray<Artefact.Report>,
 ) {
-  const fs = yield* FileSystem.FileSystem
   const folder = `${run}/evaluations`
   yield* failing("make", folder)(makeFolders(folder))
   yield* writeFile(`${folder}/step-${step}.json`, text(Schema.encodeSync(Reports)(reports)))

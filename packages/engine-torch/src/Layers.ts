@@ -1,5 +1,6 @@
 /** The layers of a decoder out of torch's operators. Activations are f32; weights may be stored as bf16 or f16. */
 import type { DType } from "@hmx/lm"
+import { evenElements, evenRows } from "./even.ts"
 import type { Handle } from "./Ledger.ts"
 import type { Ops } from "./Ops.ts"
 
@@ -39,6 +40,17 @@ export function product(ops: Ops, x: Handle, w: Handle, compute: ComputeOf, bias
 
 /** A product with bias, and beside it LoRA: + scale · (x aᵀ) bᵀ. */
 export function linear(
+  ops: Ops,
+  x: Handle,
+  w: Handle,
+  compute: ComputeOf,
+  bias: Handle | undefined,
+  lora: Lora | undefined,
+): Handle {
+  return evenRows(ops, x, (rows) => together(ops, rows, w, compute, bias, lora))
+}
+
+function together(
   ops: Ops,
   x: Handle,
   w: Handle,
@@ -126,7 +138,9 @@ function capped(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: 
 }
 
 export function gatedMlp(ops: Ops, gate: Handle, up: Handle, activation: "silu" | "gelu_tanh"): Handle {
-  const made = { shape: gate.shape, saved: [gate] }
-  const active = activation === "silu" ? ops.run(ops.o.silu, made, gate) : ops.run(ops.o.gelu, made, gate, "tanh")
+  const active = evenElements(ops, gate, (g) => {
+    const made = { shape: g.shape, saved: [g] }
+    return activation === "silu" ? ops.run(ops.o.silu, made, g) : ops.run(ops.o.gelu, made, g, "tanh")
+  })
   return ops.mul(active, up, gate.shape)
 }

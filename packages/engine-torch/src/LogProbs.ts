@@ -2,6 +2,7 @@
  * Log-probabilities of given tokens and the entropy of each row, chunk by chunk: at most `chunk` rows of logits exist at one time, in the
  * backward pass as well, which computes them again.
  */
+import { evenRows } from "./even.ts"
 import type { Handle } from "./Ledger.ts"
 import type { ComputeOf } from "./Layers.ts"
 import { product } from "./Layers.ts"
@@ -34,7 +35,7 @@ const ready = (ops: Ops, w: Handle, compute: ComputeOf): Handle =>
 
 /** Logits of some rows after softcap and temperature, and the tanh of the softcap. */
 function logits(ops: Ops, h: Handle, w: Handle, compute: ComputeOf, { temperature, softcap }: LogitOptions) {
-  const z = product(ops, h, w, compute)
+  const z = evenRows(ops, h, (rows) => product(ops, rows, w, compute))
   if (softcap === undefined) {
     if (temperature !== 1) ops.into(ops.o.mulInto, z, ops.scalar(1 / temperature))
     return { z, cap: undefined }

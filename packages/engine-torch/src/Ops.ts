@@ -41,6 +41,7 @@ export class Ops implements TapeOps {
   readonly ledger: Ledger
   readonly placement: Placement
   readonly onHost: boolean
+  readonly threads: number
   readonly o: ReturnType<typeof operators>
   tape: Tape | undefined
   readonly #scalars = new Map<number, Pointer>()
@@ -50,6 +51,8 @@ export class Ops implements TapeOps {
     this.ledger = ledger
     this.placement = placement
     this.onHost = placement.type === dispatcher.natives.deviceTypes.cpu
+    dispatcher.check(dispatcher.natives.threads(dispatcher.at(0)))
+    this.threads = dispatcher.natives.scratch.u32[0] ?? 1
     this.o = operators(dispatcher)
   }
 

@@ -74,11 +74,7 @@ export class Tape {
   constructor(ops: TapeOps, sources: ReadonlyArray<Handle>) {
     this.#ops = ops
     this.#segments.push(this.#current)
-    for (const t of sources)
-      if (t.dtype !== "i32" && !this.#sources.has(t)) {
-        this.#sources.set(t, { arrived: [], leaf: undefined })
-        this.#keep(t.storage)
-      }
+    for (const t of sources) if (t.dtype !== "i32") this.#sources.set(t, { arrived: [], leaf: undefined })
   }
 
   get #index(): number {
@@ -94,6 +90,7 @@ export class Tape {
   native(t: Handle): Pointer {
     const source = this.#sources.get(t)
     if (source !== undefined) {
+      if (source.leaf === undefined) this.#keep(t.storage)
       if (source.leaf?.segment !== this.#index) source.leaf = this.#leaf(t.native, source.arrived)
       return source.leaf.native
     }

@@ -40,7 +40,6 @@ export class TorchEngine implements Engine {
   readonly #dispatcher: Dispatcher
   readonly #ops: Ops
   readonly #device: string
-  readonly #threads: number
   readonly #fast = new Map<"bf16" | "f16", DType>()
   #closed = false
 
@@ -49,8 +48,6 @@ export class TorchEngine implements Engine {
     this.#ledger = new Ledger((native) => this.#dispatcher.delete(native))
     this.#ops = new Ops(this.#dispatcher, this.#ledger, placement)
     this.#device = device
-    this.#dispatcher.check(natives.threads(this.#dispatcher.at(0)))
-    this.#threads = natives.scratch.u32[0] ?? 1
     // The device's memory is asked for once, so that a device that is not there is said here.
     this.#ledger.scope(() => void this.#ops.filled([1], 0))
   }
@@ -61,7 +58,7 @@ export class TorchEngine implements Engine {
       name: "torch",
       version: showVersion(this.#dispatcher.natives.version),
       device: this.#device,
-      threads: this.#threads,
+      threads: this.#ops.threads,
       compute: this.#fast.values().find((dtype) => dtype !== "f32") ?? "f32",
     }
   }

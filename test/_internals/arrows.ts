@@ -16,7 +16,7 @@ interface Room {
   readonly loads?: true
 }
 
-const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "nano", "evals", "testing", "report", "cli"]
+const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "engine-torch", "nano", "evals", "testing", "report", "cli"]
 
 export const rooms: { readonly [folder: string]: Room } = {
   hmx: { name: "hmx", mayImport: [], node: [] },
@@ -24,6 +24,7 @@ export const rooms: { readonly [folder: string]: Room } = {
   // The decoder's tests need an engine under it.
   lm: { name: "@hmx/lm", mayImport: ["hmx"], scriptsMayImport: ["engine-tfjs"], loads: true },
   "engine-tfjs": { name: "@hmx/engine-tfjs", mayImport: ["lm"], loads: true },
+  "engine-torch": { name: "@hmx/engine-torch", mayImport: ["lm"] },
   nano: { name: "@hmx/nano", mayImport: [], scriptsMayImport: ["lm", "engine-tfjs", "hmx"] },
   evals: { name: "@hmx/evals", mayImport: ["hmx"] },
   testing: { name: "@hmx/testing", mayImport: ["hmx", "runtime"] },

@@ -23,6 +23,8 @@ export interface Operator {
   readonly namePointer: Pointer
   readonly overloadPointer: Pointer
   readonly parameters: ReadonlyArray<Parameter>
+  /** It takes nothing but tensors. */
+  readonly plain: boolean
 }
 
 /** libtorch refused a call that HMX's own checks had let through. */
@@ -48,6 +50,7 @@ export class Dispatcher {
       name,
       namePointer: this.natives.cString(`aten::${base}`),
       overloadPointer: this.natives.cString(overload),
+      plain: /^T+$/.test(parameters),
       parameters: Array.from(parameters.matchAll(/(\??)([TifbeILs])/g), ([, optional, letter]) => ({
         // The expression allows no other letter.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -157,9 +160,14 @@ export class Dispatcher {
     const { parameters } = op
     if (args.length !== parameters.length)
       throw new TorchError(`${op.name} takes ${parameters.length} arguments, ${args.length} given`)
+    const { dispatch, newHandle, abi, scratch } = this.natives
     for (let i = 0; i < parameters.length; i++) this.#validate(op, i, parameters[i], args[i])
-    for (let i = 0; i < parameters.length; i++) this.#pack(i, parameters[i], args[i])
-    const { dispatch, abi, scratch } = this.natives
+    if (op.plain) {
+      for (let i = 0; i < args.length; i++) {
+        const t = args[i]
+        if (typeof t === "number") this.check(newHandle(t, scratch.base + 8 * i))
+      }
+    } else for (let i = 0; i < parameters.length; i++) this.#pack(i, parameters[i], args[i])
     this.check(dispatch(op.namePointer, op.overloadPointer, scratch.base, abi))
   }
 
@@ -200,7 +208,10 @@ export class Dispatcher {
       const list = this.pointer(i)
       for (const x of value) {
         if (parameter.letter === "I") this.check(natives.push(list, x))
-        else this.check(natives.push(list, this.copy(x)))
+        else {
+          this.check(natives.newHandle(x, this.at(slot.second)))
+          this.check(natives.push(list, this.pointer(slot.second)))
+        }
       }
     } else if (parameter.letter === "T") this.check(natives.newHandle(value, this.at(i)))
     else if (parameter.letter === "f") f64[i] = value

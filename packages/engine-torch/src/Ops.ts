@@ -62,18 +62,21 @@ export class Ops implements TapeOps {
   run(op: Operator, made: Made, ...args: ReadonlyArray<Argument | Handle | ReadonlyArray<Handle>>): Handle {
     let tracked = false
     const { tape } = this
-    const native = (t: Handle): Pointer => {
-      if (tape === undefined) return t.native
-      tracked ||= tape.tracks(t)
-      return tape.native(t)
+    const given: Array<Argument> = []
+    for (const arg of args) {
+      if (arg instanceof Handle) {
+        tracked ||= tape !== undefined && tape.tracks(arg)
+        given.push(tape === undefined ? arg.native : tape.native(arg))
+      } else if (typeof arg !== "object") given.push(arg)
+      else {
+        const list: Array<number> = []
+        for (const x of arg) {
+          if (x instanceof Handle) tracked ||= tape !== undefined && tape.tracks(x)
+          list.push(x instanceof Handle ? (tape === undefined ? x.native : tape.native(x)) : x)
+        }
+        given.push(list)
+      }
     }
-    const given = args.map((arg): Argument => {
-      if (arg instanceof Handle) return native(arg)
-      if (Array.isArray(arg)) return arg.map((x: Handle | number) => (x instanceof Handle ? native(x) : x))
-      // What is left is no list of handles.
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      return arg as Argument
-    })
     const result = this.dispatcher.one(op, ...given)
     if (made.second === true) this.dispatcher.delete(this.dispatcher.pointer(1))
     return this.#enter(result, made, tracked)

@@ -39,6 +39,7 @@ export const LONGEST = 400
 export const Manifest = Schema.Struct({
   name: Schema.String,
   dependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  optionalDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   peerDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   devDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
 })
@@ -58,7 +59,12 @@ const packageOf = (specifier: string): string =>
     .join("/")
 
 const declared = (manifest: Manifest | undefined): Array<string> =>
-  Object.keys({ ...manifest?.dependencies, ...manifest?.peerDependencies, ...manifest?.devDependencies })
+  Object.keys({
+    ...manifest?.dependencies,
+    ...manifest?.optionalDependencies,
+    ...manifest?.peerDependencies,
+    ...manifest?.devDependencies,
+  })
 
 /** Packages of ours that a package.json declares against the table; what only its tests need is among `devDependencies`. */
 export const undeclarable = (folder: string, { dependencies, peerDependencies }: Manifest): ReadonlyArray<string> => {

@@ -128,7 +128,7 @@ export class Ledger {
 
   /** Frees everything. */
   clear(): void {
-    for (const t of [...this.#live]) this.free(t)
+    for (const t of this.#live) this.free(t)
   }
 
   /** Takes a handle out of every scope. */

@@ -139,7 +139,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
     i32: new Int32Array(memory),
     u32: new Uint32Array(memory),
   }
-  const abi = BigInt(need<[], bigint>("aoti_torch_abi_version", "uint64", [])())
+  const abi = need<[], bigint>("aoti_torch_abi_version", "uint64", [])()
   const version = { major: Number(abi >> 56n), minor: Number((abi >> 48n) & 0xffn) }
   if (!atLeast(version, OLDEST)) throw new EngineUnavailable(folder, `torch ${show(version)}`, EXPECTED)
   const setPointer = (at: number, value: number): void => {

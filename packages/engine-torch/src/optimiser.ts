@@ -16,6 +16,8 @@ export function sumSquares(ops: Ops, xs: ReadonlyArray<Handle>): number {
   return total
 }
 
+const list = (t: Handle): ReadonlyArray<number> => [t.native]
+
 /** torch.optim.AdamW's fused kernel on copies. */
 export function adamW(ops: Ops, p: Handle, g: Handle, m: Handle, v: Handle, options: AdamWOptions) {
   const { learningRate, beta1, beta2, weightDecay, epsilon, step } = options
@@ -23,13 +25,26 @@ export function adamW(ops: Ops, p: Handle, g: Handle, m: Handle, v: Handle, opti
   // The kernel walks gradient and moments side by side.
   const gradient = ops.clone(g)
   const steps = ops.filled([], step)
-  const [ps, gs, ms, vs, ss] = [param, gradient, first, second, steps].map((t) => [t.native])
   ops.dispatcher.none(
     ops.o.adamW,
-    ...[ps, gs, ms, vs, [], ss],
-    ...[learningRate, beta1, beta2, weightDecay, epsilon],
-    ...[false, false],
-    ...[undefined, undefined],
+    list(param),
+    list(gradient),
+    list(first),
+    list(second),
+    // No running maximum: that is AMSGrad's.
+    [],
+    list(steps),
+    learningRate,
+    beta1,
+    beta2,
+    weightDecay,
+    epsilon,
+    false,
+    // Minimise.
+    false,
+    // No scale of the gradient and no flag for infinities: those are of mixed precision's scaler.
+    undefined,
+    undefined,
   )
   return { param, state: { m: first, v: second } }
 }

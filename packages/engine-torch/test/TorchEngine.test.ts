@@ -13,6 +13,22 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 /** Numbers that bf16 has exactly. */
 const exact = (n: number) => range(n).map((i) => ((i * 37) % 17) / 8 - 1)
 
+function near(found: ReadonlyArray<number>, wanted: ReadonlyArray<number>, within: number): void {
+  expect(found).toHaveLength(wanted.length)
+  for (const [i, x] of found.entries()) expect(Math.abs(x - (wanted[i] ?? Number.NaN))).toBeLessThanOrEqual(within)
+}
+
+/** h → logProbs, between and beside other operations: residuals cross the border in every way. */
+const crossing = (e: Engine, w: Tensor, ids: Tensor) => (x: Tensor, p: Tensor) => {
+  const h = e.mul(x, p)
+  const first = e.logProbs(h, w, ids).logprobs
+  const mixed = e.add(h, e.reshape(first, [first.shape[0] ?? 0, 1]))
+  const second = e.logProbs(mixed, w, ids).logprobs
+  return e.add(e.sum(e.mul(second, first)), e.sum(e.mul(e.mul(mixed, p), x)))
+}
+
+const moved = (values: ReadonlyArray<number>, i: number, by: number) => values.map((n, j) => (i === j ? n + by : n))
+
 describe.skipIf(absent !== undefined)("the torch engine", () => {
   let e: Engine
   beforeAll(async () => {
@@ -28,10 +44,6 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
     expect({ ...e.memory(), peak: 0 }).toEqual({ ...before, peak: 0 })
   }
   const numbers = (t: Tensor | undefined): ReadonlyArray<number> => (t === undefined ? [] : [...e.download(t)])
-  const near = (found: ReadonlyArray<number>, wanted: ReadonlyArray<number>, within: number): void => {
-    expect(found).toHaveLength(wanted.length)
-    for (const [i, x] of found.entries()) expect(Math.abs(x - (wanted[i] ?? Number.NaN))).toBeLessThanOrEqual(within)
-  }
 
   describe("weights of a narrow type", () => {
     test("take two bytes a number", () => {
@@ -78,26 +90,16 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
   })
 
   describe("the tape's segments", () => {
-    /** h → logProbs, between and beside other operations: residuals cross the border in every way. */
-    const crossing = (w: Tensor, ids: Tensor) => (x: Tensor, p: Tensor) => {
-      const h = e.mul(x, p)
-      const first = e.logProbs(h, w, ids).logprobs
-      const mixed = e.add(h, e.reshape(first, [first.shape[0] ?? 0, 1]))
-      const second = e.logProbs(mixed, w, ids).logprobs
-      return e.add(e.sum(e.mul(second, first)), e.sum(e.mul(e.mul(mixed, p), x)))
-    }
     test("a gradient through two custom operations and around them is that of finite differences", () => {
       clean(() => {
         const ids = e.upload(Int32Array.of(0, 2, 1), [3], "i32")
         const w = floats(exact(16), [4, 4])
         const [x0, p0] = [exact(12).map((v) => v + 0.1), exact(4).map((v) => 0.5 * v + 0.7)]
-        const f = crossing(w, ids)
+        const f = crossing(e, w, ids)
         const [x, p] = [floats(x0, [3, 4]), floats(p0, [4])]
         const v = e.vjp(([t = x], [s = p]) => [f(t, s)], [x], [p])
         const { inputs, params } = v.pullback([floats([1], [])])
         const step = 1e-2
-        const moved = (values: ReadonlyArray<number>, i: number, by: number) =>
-          values.map((n, j) => (i === j ? n + by : n))
         const slope = (of: (by: number) => Tensor) => {
           const [up = 0] = numbers(of(step))
           const [down = 0] = numbers(of(-step))

@@ -33,13 +33,15 @@ describe("the folder of libtorch", () => {
   })
 
   test("a named folder without libraries is a mistake, not a reason to look on", () => {
-    const search = () => findTorch(machine(["/py/torch/lib"], { HMX_LIBTORCH: "/empty" }, "/py/torch"))
+    const empty = machine(["/py/torch/lib"], { HMX_LIBTORCH: "/empty" }, "/py/torch")
+    const search = () => findTorch(empty)
     expect(search).toThrow(EngineUnavailable)
     expect(search).toThrow(/^HMX_LIBTORCH: found no .* in \/empty; expected the folder of libtorch/)
   })
 
   test("absence is one sentence that says what to install", () => {
-    const search = () => findTorch(machine([], {}, "/py/torch"))
+    const bare = machine([], {}, "/py/torch")
+    const search = () => findTorch(bare)
     expect(search).toThrow(EngineUnavailable)
     expect(search).toThrow(/^engine torch: found no libtorch .*; expected PyTorch 2\.13 or later: `pip install torch`/)
   })

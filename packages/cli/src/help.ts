@@ -18,7 +18,7 @@ export const help: { readonly [path: string]: string } = {
     "  runs      Look at finished and unfinished runs",
     "",
   ].join("\n"),
-  "run": [
+  run: [
     "DESCRIPTION",
     "  Train: run an experiment from its first step",
     "",
@@ -32,7 +32,7 @@ export const help: { readonly [path: string]: string } = {
     "  --seed n            Seed, in place of the experiment's",
     "  --steps n           Updates, in place of the experiment's",
     "  --model model       nano, or a checkpoint folder in Hugging Face's layout, in place of the experiment's model",
-    "  --memory size       Memory budget, such as \"2 GiB\", in place of the experiment's",
+    '  --memory size       Memory budget, such as "2 GiB", in place of the experiment\'s',
     "  --out folder        Run folder (default: runs/<name>-<seed>-<number>)",
     "  --keep n            Checkpoints to keep, the last ones (default: all)",
     "  --engine choice     Tensor engine (default: tfjs) (choices: tfjs, torch)",
@@ -46,7 +46,7 @@ export const help: { readonly [path: string]: string } = {
     "  --version, -v    Show version information",
     "",
   ].join("\n"),
-  "resume": [
+  resume: [
     "DESCRIPTION",
     "  Go on with a run after its last checkpoint",
     "",
@@ -68,7 +68,7 @@ export const help: { readonly [path: string]: string } = {
     "  --version, -v    Show version information",
     "",
   ].join("\n"),
-  "plan": [
+  plan: [
     "DESCRIPTION",
     "  Say what a run would do and reserve; reads no weights, writes nothing",
     "",
@@ -82,14 +82,14 @@ export const help: { readonly [path: string]: string } = {
     "  --seed n         Seed, in place of the experiment's",
     "  --steps n        Updates, in place of the experiment's",
     "  --model model    nano, or a checkpoint folder in Hugging Face's layout, in place of the experiment's model",
-    "  --memory size    Memory budget, such as \"2 GiB\", in place of the experiment's",
+    '  --memory size    Memory budget, such as "2 GiB", in place of the experiment\'s',
     "",
     "GLOBAL FLAGS",
     "  --help, -h       Show help information",
     "  --version, -v    Show version information",
     "",
   ].join("\n"),
-  "runs": [
+  runs: [
     "DESCRIPTION",
     "  Look at finished and unfinished runs",
     "",

@@ -54,10 +54,6 @@ export interface Natives {
   readonly dtypes: { readonly f32: number; readonly bf16: number; readonly f16: number; readonly i32: number }
   readonly f64: number
   readonly i64: number
-  /** Waits for the device; undefined without CUDA. */
-  readonly cudaSynchronize: Fn<[number], void> | undefined
-  /** Free and total bytes of a device are written at the two addresses; undefined without CUDA. */
-  readonly cudaMemory: Rc<[P, P]> | undefined
   /** The block of memory through which arguments and results go. */
   readonly scratch: Scratch
   /** A C string that lives as long as the process. */
@@ -97,8 +93,8 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
   }
   const torch = koffi.load(file("torch_cpu"), { global: true })
   const c10 = koffi.load(file("c10"), { global: true })
-  const cuda = wantCuda ? koffi.load(file("torch_cuda"), { global: true }) : undefined
-  const cudart = wantCuda ? koffi.load(file("c10_cuda"), { global: true }) : undefined
+  // Its operators register themselves; it brings libc10_cuda and the runtime.
+  if (wantCuda) koffi.load(file("torch_cuda"), { global: true })
 
   type Library = typeof torch
   const find = <A extends ReadonlyArray<unknown>, R>(
@@ -196,9 +192,6 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
     },
     f64: number("aoti_torch_dtype_float64"),
     i64: number("aoti_torch_dtype_int64"),
-    cudaSynchronize: cuda === undefined ? undefined : need("_ZN5torch4cuda11synchronizeEl", "void", ["int64"], cuda),
-    // libc10_cuda links the runtime, so the loader finds its symbols behind it.
-    cudaMemory: cudart === undefined ? undefined : find(cudart, "cudaMemGetInfo", "int32", [p, p]),
     scratch,
     cString: (text) => {
       const bytes = Buffer.from(`${text}\0`)

@@ -131,10 +131,13 @@ export class Ops implements TapeOps {
     if (inputs.length > 0) this.dispatcher.none(this.o.backward, root, inputs, gradient, undefined, false)
   }
   readonly join = (ts: ReadonlyArray<Pointer>): Pointer => {
-    const flat = ts.map((t) => this.dispatcher.one(this.o.reshape, t, [-1]))
-    const joined = this.dispatcher.one(this.o.cat, flat, 0)
-    for (const t of flat) this.dispatcher.delete(t)
-    return joined
+    const flat: Array<Pointer> = []
+    try {
+      for (const t of ts) flat.push(this.dispatcher.one(this.o.reshape, t, [-1]))
+      return this.dispatcher.one(this.o.cat, flat, 0)
+    } finally {
+      for (const t of flat) this.dispatcher.delete(t)
+    }
   }
 
   // --- host ---

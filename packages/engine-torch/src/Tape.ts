@@ -14,7 +14,7 @@ import type { Dispatcher } from "./Dispatcher.ts"
 import type { Handle, Ledger, Place, Storage } from "./Ledger.ts"
 import type { Pointer } from "./Natives.ts"
 
-/** Gradients that arrived somewhere: native handles of ours, to be added up. */
+/** Gradients that arrived somewhere, to be added up: native handles that the tape holds. */
 type Arrived = Array<Pointer>
 
 /** A tensor at which a segment begins. */
@@ -70,6 +70,8 @@ export class Tape {
   readonly #tracked = new Set<Handle>()
   readonly #kept: Array<Storage> = []
   readonly #held: Array<Handle> = []
+  /** Native handles that the way back has made and not yet given on: an exception leaves them to `release`. */
+  readonly #loose = new Set<Pointer>()
 
   constructor(ops: TapeOps, sources: ReadonlyArray<Handle>) {
     this.#ops = ops
@@ -107,8 +109,8 @@ export class Tape {
   }
 
   /**
-   * An operation whose derivative is ours. `run` computes, with recording off, and returns what it made and which of it carries a
-   * gradient. `saved` is what `pull` gets: it lives until the tape ends.
+   * Notes an operation whose derivative is ours; it was computed with recording off. `outputs` are those that carry a gradient. `saved`
+   * is what `pull` gets, and lives until the tape ends.
    */
   custom(
     inputs: ReadonlyArray<Handle>,
@@ -136,19 +138,24 @@ export class Tape {
     ending.custom = () => {
       const cotangents = results.map(({ arrived, shape }) => {
         const sum = this.#sum(arrived)
-        return sum === undefined ? undefined : ledger.enter(sum, shape, "f32")
+        return sum === undefined ? undefined : ledger.enter(this.#giveOn(sum), shape, "f32")
       })
       if (cotangents.every((c) => c === undefined)) return
       for (const [i, gradient] of pull(cotangents, held, wanted).entries())
-        if (gradient !== undefined && wanted[i] === true) destinations[i]?.push(dispatcher.copy(gradient.native))
+        if (gradient !== undefined && wanted[i] === true)
+          destinations[i]?.push(this.#hold(dispatcher.copy(gradient.native)))
     }
   }
 
-  /** Ends the recording. `outputs` and everything else lose their history; returns where the outputs' cotangents go. */
-  finish(outputs: ReadonlyArray<Handle>): ReadonlyArray<Arrived | undefined> {
-    const destinations = outputs.map((t) => this.#destination(t))
+  /** Ends the recording: everything loses its history. Returns what takes each output's cotangent; undefined for a constant. */
+  finish(outputs: ReadonlyArray<Handle>): ReadonlyArray<((cotangent: Handle) => void) | undefined> {
+    const { dispatcher } = this.#ops
+    const takers = outputs.map((t) => {
+      const arrived = this.#destination(t)
+      return arrived && ((cotangent: Handle) => void arrived.push(this.#hold(dispatcher.copy(cotangent.native))))
+    })
     this.forget()
-    return destinations
+    return takers
   }
 
   /** Takes the history off every tensor that is still alive. */
@@ -171,7 +178,9 @@ export class Tape {
       this.#ops.ledger.scope(() => part.custom?.())
       this.#back(part)
       for (const leaf of part.leaves) {
-        const gradient = this.#sum(leaf.arrived, dispatcher.grad(leaf.native))
+        const own = dispatcher.grad(leaf.native)
+        if (own !== undefined) leaf.arrived.push(this.#hold(own))
+        const gradient = this.#sum(leaf.arrived)
         if (gradient !== undefined) leaf.sink.push(gradient)
       }
       this.#clear(part)
@@ -181,6 +190,7 @@ export class Tape {
       const gradient = this.#sum(arrived)
       if (gradient !== undefined) found.set(t, gradient)
     }
+    for (const gradient of found.values()) this.#giveOn(gradient)
     return found
   }
 
@@ -188,7 +198,8 @@ export class Tape {
   release(): void {
     const { dispatcher, ledger } = this.#ops
     for (const part of this.#segments.splice(0)) this.#clear(part)
-    for (const { arrived } of this.#sources.values()) for (const g of arrived.splice(0)) dispatcher.delete(g)
+    for (const g of this.#loose) dispatcher.delete(g)
+    this.#loose.clear()
     for (const t of this.#held.splice(0)) ledger.free(t)
     for (const storage of this.#kept.splice(0)) ledger.unuse(storage)
     ledger.closeTape(this)
@@ -231,7 +242,7 @@ export class Tape {
   }
 
   #back({ roots, leaves }: Segment): void {
-    const { dispatcher, backward, join } = this.#ops
+    const { backward, join } = this.#ops
     const pairs = roots.flatMap(({ native, arrived }) => {
       const gradient = this.#sum(arrived)
       return gradient === undefined ? [] : [{ native, gradient }]
@@ -241,46 +252,54 @@ export class Tape {
     const inputs = leaves.map((leaf) => leaf.native)
     if (pairs.length === 1) backward(first.native, first.gradient, inputs)
     else {
-      const gradient = join(pairs.map((p) => p.gradient))
-      dispatcher.natives.setGradMode(true)
-      let root: Pointer
-      try {
-        root = join(pairs.map((p) => p.native))
-      } finally {
-        dispatcher.natives.setGradMode(false)
-      }
+      const gradient = this.#hold(join(pairs.map((p) => p.gradient)))
+      const root = this.#hold(this.#recording(() => join(pairs.map((p) => p.native))))
       backward(root, gradient, inputs)
-      dispatcher.delete(root)
-      dispatcher.delete(gradient)
+      this.#drop(root)
+      this.#drop(gradient)
     }
-    for (const { gradient } of pairs) dispatcher.delete(gradient)
+    for (const { gradient } of pairs) this.#drop(gradient)
+  }
+  #recording<A>(body: () => A): A {
+    const { setGradMode } = this.#ops.dispatcher.natives
+    setGradMode(true)
+    try {
+      return body()
+    } finally {
+      setGradMode(false)
+    }
   }
 
   /** Adds up and empties; undefined where nothing arrived. */
-  #sum(arrived: Arrived, another?: Pointer): Pointer | undefined {
+  #sum(arrived: Arrived): Pointer | undefined {
     const { dispatcher } = this.#ops
-    let sum = another
+    let sum: Pointer | undefined
     for (const g of arrived.splice(0)) {
       if (sum === undefined) sum = g
       else {
-        const next = dispatcher.subtract(sum, g, -1)
-        dispatcher.delete(sum)
-        dispatcher.delete(g)
+        const next = this.#hold(dispatcher.subtract(sum, g, -1))
+        this.#drop(sum)
+        this.#drop(g)
         sum = next
       }
     }
     return sum
   }
 
+  #hold(native: Pointer): Pointer {
+    this.#loose.add(native)
+    return native
+  }
+  #giveOn(native: Pointer): Pointer {
+    this.#loose.delete(native)
+    return native
+  }
+  #drop(native: Pointer): void {
+    this.#ops.dispatcher.delete(this.#giveOn(native))
+  }
+
+  /** Deletes what a segment's graph hangs on. */
   #clear({ leaves, roots }: Segment): void {
-    const { dispatcher } = this.#ops
-    for (const leaf of leaves.splice(0)) {
-      dispatcher.delete(leaf.native)
-      for (const g of leaf.arrived.splice(0)) dispatcher.delete(g)
-    }
-    for (const root of roots.splice(0)) {
-      dispatcher.delete(root.native)
-      for (const g of root.arrived.splice(0)) dispatcher.delete(g)
-    }
+    for (const { native } of [...leaves.splice(0), ...roots.splice(0)]) this.#ops.dispatcher.delete(native)
   }
 }

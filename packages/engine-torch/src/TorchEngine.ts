@@ -54,9 +54,10 @@ export class TorchEngine implements Engine {
 
   /** `compute` is f32 until weights of a narrow type come, then that type where a measurement says that it is faster. */
   get info(): EngineInfo {
+    const { natives } = this.#dispatcher
     return {
       name: "torch",
-      version: showVersion(this.#dispatcher.natives.version),
+      version: `${showVersion(natives.version)}${natives.what === undefined ? ", whose errors have no text" : ""}`,
       device: this.#device,
       threads: this.#ops.threads,
       compute: this.#fast.values().find((dtype) => dtype !== "f32") ?? "f32",

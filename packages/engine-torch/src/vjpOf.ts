@@ -16,7 +16,7 @@ export function vjpOf(
   check: (cotangent: unknown, output: Handle) => Handle,
 ): Vjp {
   const { ledger, dispatcher } = ops
-  const destinations = tape.finish(outputs)
+  const takers = tape.finish(outputs)
   ledger.openTape(tape)
   let spent = false
 
@@ -43,9 +43,9 @@ export function vjpOf(
         return ledger.scope(() => {
           const known = new Map<Pointer, Storage>()
           for (const [i, t] of checked.entries()) {
-            const destination = destinations[i]
-            if (destination === undefined) continue
-            destination.push(dispatcher.copy(t.native))
+            const take = takers[i]
+            if (take === undefined) continue
+            take(t)
             known.set(dispatcher.storage(t.native, widths[t.dtype]).at, t.storage)
           }
           const gradients = new Map<Handle, Handle>()

@@ -8,7 +8,6 @@ import { render } from "./parity/Line.ts"
 
 const committed = fileURLToPath(new URL("fixtures/parity", import.meta.url))
 
-// One thread: torch's threads wait by spinning, which on busy cores costs more than they give at these sizes.
 const engine = await create({ threads: 1 }).catch((error: unknown): Engine | undefined => {
   if (!(error instanceof EngineUnavailable)) throw error
   console.warn(`engine torch is absent, its parity is not measured. ${error.message}`)

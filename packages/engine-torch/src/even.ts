@@ -1,8 +1,8 @@
 /**
- * A row's result must not depend on the rows beside it: a request's answer is its own. On the host torch's kernels break that at the end of the run of
- * rows or elements that a thread is given, where what is left is too little for the vector code and is computed in another order, or with
- * another exponential. So small inputs are made longer by repeating themselves. Training goes without: there no row is computed
- * beside different ones. (Measured with torch 2.13 on one and two threads, at widths from 24 to 3072.)
+ * A row's result must not depend on the rows beside it: a request's answer is its own. On the host torch's kernels break that at
+ * the end of the run of rows or elements that a thread is given, where what is left is too little for the vector code and is computed
+ * in another order, or with another exponential. So small inputs are made longer. Training goes without: there no row is computed beside
+ * different ones. (Measured with torch 2.13 on one and two threads, at widths from 24 to 3072.)
  */
 import type { Handle } from "./Ledger.ts"
 import type { Ops } from "./Ops.ts"

@@ -1,4 +1,5 @@
 /** What the suite for all engines does not ask: weights of narrow types, segments of the tape, errors of libtorch, options. */
+import { spawnSync } from "node:child_process"
 import { create } from "@hmx/engine-torch"
 import type { Engine, Tensor } from "@hmx/lm"
 import { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "@hmx/lm"
@@ -221,6 +222,21 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
   })
   test("a CUDA device that is not there is said", async () => {
     await expect(create({ device: "cuda:100" })).rejects.toThrow(EngineUnavailable)
+  })
+  test.each([
+    ["1000", {}],
+    ["77", { GOMP_SPINCOUNT: "77" }],
+    ["undefined", { OMP_WAIT_POLICY: "active" }],
+  ])("waiting threads let go of their cores after %s looks, with %o in the environment", (spins, env) => {
+    const code = `import { create } from "@hmx/engine-torch"; await create(); console.log(process.env.GOMP_SPINCOUNT)`
+    const { GOMP_SPINCOUNT: _spins, OMP_WAIT_POLICY: _policy, ...rest } = process.env
+    const args = ["--input-type=module", "-e", code]
+    const { stdout } = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      env: { ...rest, ...env },
+      cwd: import.meta.dirname,
+    })
+    expect(stdout.trim()).toBe(spins)
   })
   test("says what it is", () => {
     expect(e.info).toMatchObject({ name: "torch", device: "cpu", threads: 1 })

@@ -1,4 +1,5 @@
-/** Parity of the torch engine on the committed fixtures; `npm run parity -- --engine torch --fixtures DIR` takes larger ones. */
+/** Parity of the torch engine, as `npm run parity -- --engine torch` measures it. */
+import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { create } from "@hmx/engine-torch"
 import { EngineUnavailable, type Engine } from "@hmx/lm"
@@ -6,7 +7,10 @@ import { afterAll, expect, test } from "vitest"
 import { harness } from "./parity/harness.ts"
 import { render } from "./parity/Line.ts"
 
-const committed = fileURLToPath(new URL("fixtures/parity", import.meta.url))
+/** The committed fixtures, and a larger set where it stands beside the repository. */
+const roots = ["fixtures/parity", "../../shared/fixtures"]
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .filter((path) => existsSync(path))
 
 const engine = await create({ threads: 1 }).catch((error: unknown): Engine | undefined => {
   if (!(error instanceof EngineUnavailable)) throw error
@@ -15,9 +19,9 @@ const engine = await create({ threads: 1 }).catch((error: unknown): Engine | und
 })
 afterAll(() => engine?.close())
 
-test.skipIf(engine === undefined)("every figure is within its bound", () => {
+test.skipIf(engine === undefined).each(roots)("every figure of %s is within its bound", (root) => {
   if (engine === undefined) return
-  const lines = [...harness(committed, engine)]
+  const lines = [...harness(root, engine)]
   console.log(lines.map(render).join("\n"))
   expect(lines.filter((line) => line.status === "off")).toEqual([])
   expect(lines.map((line) => line.case)).toContain("engine")

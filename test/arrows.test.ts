@@ -47,7 +47,7 @@ describe("planted", () => {
     "": { name: "root", devDependencies: { vitest: "5", effect: "4" } },
     hmx: { name: "hmx", peerDependencies: { effect: "4" }, dependencies: { "left-pad": "1" } },
     lm: { name: "@hmx/lm", dependencies: { hmx: "0.1.0" }, peerDependencies: { effect: "4" } },
-    report: { name: "@hmx/report", dependencies: { hmx: "0.1.0" } },
+    report: { name: "@hmx/report", dependencies: { hmx: "0.1.0" }, optionalDependencies: { colours: "1" } },
     nano: { name: "@hmx/nano" },
   }
   const said = (path: string, text: string) => violations({ path, text }, planted)
@@ -104,6 +104,7 @@ describe("planted", () => {
     ["packages/lm/test/a.test.ts", `import "../../../rubrics/human-like.ts"\nnew URL("../../../", import.meta.url)`],
     ["packages/lm/src/A.ts", `import data from "../data/a.json" with { type: "json" }`],
     ["packages/lm/src/A.ts", "\n".repeat(400)],
+    ["packages/report/src/A.ts", `await import("colours")`],
     ["packages/lm/src/A.ts", `new URL("https://example.com", import.meta.url)`],
   ])("%s may: %s", (path, text) => {
     expect(said(path, text)).toEqual([])

@@ -16,7 +16,7 @@ interface Room {
   readonly loads?: true
 }
 
-const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "nano", "evals", "testing", "report", "cli"]
+const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "engine-torch", "nano", "evals", "testing", "report", "cli"]
 
 export const rooms: { readonly [folder: string]: Room } = {
   hmx: { name: "hmx", mayImport: [], node: [] },
@@ -24,6 +24,7 @@ export const rooms: { readonly [folder: string]: Room } = {
   // The decoder's tests need an engine under it.
   lm: { name: "@hmx/lm", mayImport: ["hmx"], scriptsMayImport: ["engine-tfjs"], loads: true },
   "engine-tfjs": { name: "@hmx/engine-tfjs", mayImport: ["lm"], loads: true },
+  "engine-torch": { name: "@hmx/engine-torch", mayImport: ["lm"] },
   nano: { name: "@hmx/nano", mayImport: [], scriptsMayImport: ["lm", "engine-tfjs", "hmx"] },
   evals: { name: "@hmx/evals", mayImport: ["hmx"] },
   testing: { name: "@hmx/testing", mayImport: ["hmx", "runtime"] },
@@ -38,6 +39,7 @@ export const LONGEST = 400
 export const Manifest = Schema.Struct({
   name: Schema.String,
   dependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  optionalDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   peerDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   devDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
 })
@@ -57,7 +59,12 @@ const packageOf = (specifier: string): string =>
     .join("/")
 
 const declared = (manifest: Manifest | undefined): Array<string> =>
-  Object.keys({ ...manifest?.dependencies, ...manifest?.peerDependencies, ...manifest?.devDependencies })
+  Object.keys({
+    ...manifest?.dependencies,
+    ...manifest?.optionalDependencies,
+    ...manifest?.peerDependencies,
+    ...manifest?.devDependencies,
+  })
 
 /** Packages of ours that a package.json declares against the table; what only its tests need is among `devDependencies`. */
 export const undeclarable = (folder: string, { dependencies, peerDependencies }: Manifest): ReadonlyArray<string> => {

@@ -1,24 +1,26 @@
-/** `npm run parity -- --fixtures DIR [--json] [--backend wasm|cpu]`: exit 0 all within bounds, 1 something is off, 2 bad usage. */
+/** `npm run parity -- --fixtures DIR [--json] [--engine tfjs|torch] [--backend wasm|cpu]`: exit 0 all within bounds, 1 something is off, 2 bad usage. */
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { render, renderJson } from "./Line.ts"
 
-const usage = "usage: npm run parity -- --fixtures DIR [--json] [--backend wasm|cpu]"
+const usage = "usage: npm run parity -- --fixtures DIR [--json] [--engine tfjs|torch] [--backend wasm|cpu]"
 
 const options = () => {
   const { values } = parseArgs({
     options: {
       fixtures: { type: "string" },
       json: { type: "boolean", default: false },
+      engine: { type: "string", default: "tfjs" },
       backend: { type: "string", default: "wasm" },
     },
   })
-  const { fixtures, json, backend } = values
+  const { fixtures, json, engine, backend } = values
   if (fixtures === undefined) throw new Error("--fixtures is missing")
   if (!existsSync(fixtures)) throw new Error(`--fixtures: no folder ${fixtures}`)
+  if (engine !== "tfjs" && engine !== "torch") throw new Error(`--engine: found ${engine}; expected tfjs or torch`)
   if (backend !== "wasm" && backend !== "cpu") throw new Error(`--backend: found ${backend}; expected wasm or cpu`)
-  return { root: resolve(fixtures), json, backend } as const
+  return { root: resolve(fixtures), json, engine, backend } as const
 }
 
 const main = async (): Promise<number> => {
@@ -30,9 +32,12 @@ const main = async (): Promise<number> => {
     return 2
   }
   // After the options: a mistake in them is said before an engine is loaded.
-  const { create } = await import("@hmx/engine-tfjs")
   const { harness } = await import("./harness.ts")
-  const engine = await create({ backend: given.backend })
+  const { backend } = given
+  const engine =
+    given.engine === "torch"
+      ? await (await import("@hmx/engine-torch")).create()
+      : await (await import("@hmx/engine-tfjs")).create({ backend })
   const count = { ok: 0, off: 0, skipped: 0 }
   for (const line of harness(given.root, engine)) {
     count[line.status] += 1

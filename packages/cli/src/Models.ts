@@ -7,7 +7,8 @@ import type { Locate } from "@hmx/runtime"
 
 /** Where tensors are computed. */
 export interface Engine {
-  readonly engine: "tfjs"
+  readonly engine: "tfjs" | "torch"
+  /** Of tfjs. */
   readonly backend: "wasm" | "cpu" | "tensorflow"
   readonly threads?: number | undefined
 }

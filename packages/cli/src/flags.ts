@@ -34,12 +34,12 @@ export const experiment = {
 
 /** Where tensors are computed. */
 export const engine = {
-  engine: Flag.Literals("engine", ["tfjs"]).pipe(
+  engine: Flag.Literals("engine", ["tfjs", "torch"]).pipe(
     Flag.withDescription("Tensor engine (default: tfjs)"),
     Flag.withDefault("tfjs"),
   ),
   backend: Flag.Literals("backend", ["wasm", "cpu", "tensorflow"]).pipe(
-    Flag.withDescription("Backend of the engine (default: wasm)"),
+    Flag.withDescription("Backend of the engine tfjs (default: wasm)"),
     Flag.withDefault("wasm"),
   ),
   threads: optional(

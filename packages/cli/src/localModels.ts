@@ -9,7 +9,10 @@ import { checkpointFolder } from "./checkpointFolder.ts"
 import { type Engine, Models } from "./Models.ts"
 
 /** Packages of the engines, by the flag's name. */
-const engines: { readonly [E in Engine["engine"]]: string } = { tfjs: "@hmx/engine-tfjs" }
+const engines: { readonly [E in Engine["engine"]]: string } = {
+  tfjs: "@hmx/engine-tfjs",
+  torch: "@hmx/engine-torch",
+}
 
 export const localModels = Layer.succeed(Models, {
   find: Effect.fnUntraced(function* (model: Model.Model, locate: Locate, { backend, engine, threads }: Engine) {
@@ -18,7 +21,7 @@ export const localModels = Layer.succeed(Models, {
     const layer = LocalLanguageModel.layer({
       checkpointFolder: folder,
       engineModule: import.meta.resolve(engines[engine]),
-      engineOptions: { backend, ...(threads === undefined ? {} : { threads }) },
+      engineOptions: { ...(engine === "tfjs" ? { backend } : {}), ...(threads === undefined ? {} : { threads }) },
     })
     return { name, shape: yield* shapeOf(folder), layer }
   }),

@@ -105,6 +105,20 @@ export class EngineMisuse extends Error {
   override readonly name = "EngineMisuse"
 }
 
+/** The engine cannot be made: its libraries are absent, of another version, or of another platform. */
+export class EngineUnavailable extends Error {
+  override readonly name = "EngineUnavailable"
+  readonly where: string
+  readonly found: string
+  readonly expected: string
+  constructor(where: string, found: string, expected: string, cause?: unknown) {
+    super(`${where}: found ${found}; expected ${expected}`, { cause })
+    this.where = where
+    this.found = found
+    this.expected = expected
+  }
+}
+
 export interface Engine {
   readonly info: EngineInfo
 

@@ -1,5 +1,5 @@
 export type * from "./Engine.ts"
-export { EngineMisuse, EngineOutOfMemory } from "./Engine.ts"
+export { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "./Engine.ts"
 export * from "./loss/index.ts"
 export * from "./random/index.ts"
 export * from "./sampling/index.ts"

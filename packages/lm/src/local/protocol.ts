@@ -20,7 +20,7 @@ import type {
   Tokens,
 } from "hmx"
 import { Errors } from "hmx"
-import { EngineOutOfMemory } from "../Engine.ts"
+import { EngineOutOfMemory, EngineUnavailable } from "../Engine.ts"
 
 /** What the worker can be asked: hmx's primitives. */
 export interface Methods {
@@ -89,7 +89,9 @@ const failureOf = (thrown: unknown): Failure | undefined =>
     ? thrown
     : thrown instanceof EngineOutOfMemory
       ? new Errors.OutOfMemory({ need: thrown.bytes, where: thrown.message })
-      : undefined
+      : thrown instanceof EngineUnavailable
+        ? new Errors.BadInput({ where: thrown.where, found: thrown.found, expected: thrown.expected })
+        : undefined
 
 /** What was thrown, encoded; undefined where it is not one of hmx's typed errors. */
 export const encodeFailure = (thrown: unknown): unknown => {

@@ -1,0 +1,146 @@
+/** The layers of a decoder out of torch's operators. Activations are f32; weights may be stored as bf16 or f16. */
+import type { DType } from "@hmx/lm"
+import { evenElements, evenRows } from "./even.ts"
+import type { Handle } from "./Ledger.ts"
+import type { Ops } from "./Ops.ts"
+
+export interface Lora {
+  readonly a: Handle
+  readonly b: Handle
+  readonly scale: number
+}
+
+/** What products with weights of a narrow type are computed in: that type, where the machine is fast at it, else f32. */
+export type ComputeOf = (stored: "bf16" | "f16") => DType
+
+/** x [N, I] · w [O, I]ᵀ in f32, whatever w is stored as. */
+export function product(ops: Ops, x: Handle, w: Handle, compute: ComputeOf, bias?: Handle): Handle {
+  if (w.dtype === "f32" || w.dtype === "i32") return ops.linear(x, w, bias)
+  if (compute(w.dtype) === w.dtype)
+    return ops.cast(
+      ops.linear(ops.cast(x, w.dtype), w, bias === undefined ? undefined : ops.cast(bias, w.dtype)),
+      "f32",
+    )
+  // Torch's graph would keep the widened copy of every weight; ours widens it again for the backward pass.
+  const [y] = ops.custom(
+    [x, w],
+    [w, ...(ops.tracks(w) ? [x] : [])],
+    1,
+    () => [ops.linear(x, ops.cast(w, "f32"))] as const,
+    ([dy], [stored, rows], wanted) => {
+      if (dy === undefined || stored === undefined) return []
+      return [
+        wanted[0] === true ? ops.mm(dy, ops.cast(stored, "f32")) : undefined,
+        wanted[1] === true && rows !== undefined ? ops.mm(ops.permute(dy, [1, 0]), rows) : undefined,
+      ]
+    },
+  )
+  return bias === undefined ? y : ops.subtract(y, ops.cast(bias, "f32"), -1, y.shape)
+}
+
+/** A product with bias, and beside it LoRA: + scale · (x aᵀ) bᵀ. */
+export function linear(
+  ops: Ops,
+  x: Handle,
+  w: Handle,
+  compute: ComputeOf,
+  bias: Handle | undefined,
+  lora: Lora | undefined,
+): Handle {
+  return evenRows(ops, x, (rows) => together(ops, rows, w, compute, bias, lora))
+}
+
+function together(
+  ops: Ops,
+  x: Handle,
+  w: Handle,
+  compute: ComputeOf,
+  bias: Handle | undefined,
+  lora: Lora | undefined,
+): Handle {
+  const y = product(ops, x, w, compute, bias?.dtype === w.dtype ? bias : bias && ops.cast(bias, w.dtype))
+  if (lora === undefined) return y
+  const low = ops.linear(x, ops.cast(lora.a, "f32"))
+  return ops.subtract(y, ops.linear(low, ops.cast(lora.b, "f32")), -lora.scale, y.shape)
+}
+
+export function rmsNorm(ops: Ops, x: Handle, w: Handle, eps: number): Handle {
+  const width = x.shape.at(-1) ?? 1
+  const rows = width === 0 ? 0 : x.size / width
+  const weight = ops.cast(w, "f32")
+  // On the host it is composed, and its derivative for the weight keeps the normalised rows.
+  const normalised = ops.onHost && ops.tracks(w) ? x.size : 0
+  const made = { shape: x.shape, saved: [x, weight], hidden: 4 * (rows + normalised), second: true } as const
+  return ops.run(ops.o.rmsNorm, made, x, [width], weight, eps)
+}
+
+/** Halves (a, b) of each head become (a·cos − b·sin, b·cos + a·sin). */
+export function rotary(ops: Ops, x: Handle, cos: Handle, sin: Handle): Handle {
+  const [n = 0, , d = 0] = x.shape
+  const half = d / 2
+  const shape = [...x.shape.slice(0, 2), half]
+  const c = ops.reshape(cos, [n, 1, half])
+  const s = ops.reshape(sin, [n, 1, half])
+  const a = ops.narrow(x, 2, 0, half)
+  const b = ops.narrow(x, 2, half, half)
+  return ops.cat(
+    [
+      ops.subtract(ops.mul(a, c, shape), ops.mul(b, s, shape), 1, shape),
+      ops.subtract(ops.mul(b, c, shape), ops.mul(a, s, shape), -1, shape),
+    ],
+    2,
+  )
+}
+
+/** q [B, Tq, H, D], k and v [B, Tk, K, D], bias [B or 1, Tq, Tk] → [B, Tq, H, D]. */
+export function attention(
+  ops: Ops,
+  q: Handle,
+  k: Handle,
+  v: Handle,
+  bias: Handle,
+  { scale, softcap }: { readonly scale: number; readonly softcap: number | undefined },
+): Handle {
+  if (q.size === 0 || k.size === 0) {
+    // No kernel takes an empty axis: zeros, with gradients of zero.
+    const zeros = (t: Handle) => ops.filled(t.shape, 0)
+    const run = () => [zeros(q)] as const
+    return ops.custom([q, k, v], [q, k, v], 1, run, (_, saved) => saved.map(zeros))[0]
+  }
+  return softcap === undefined ? fused(ops, q, k, v, bias, scale) : capped(ops, q, k, v, bias, scale, softcap)
+}
+
+function fused(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number): Handle {
+  const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
+  const [, Tk = 0, K = 0] = k.shape
+  const heads = (t: Handle) => ops.permute(t, [0, 2, 1, 3])
+  const [qs, ks, vs] = [heads(q), heads(k), heads(v)]
+  const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, Tq, Tk])
+  // The derivative keeps each row's log Σ exp.
+  const made = { shape: [B, H, Tq, D], saved: [qs, ks, vs, mask], savesResult: true, hidden: 4 * B * H * Tq } as const
+  return heads(ops.run(ops.o.sdpa, made, qs, ks, vs, mask, 0, false, scale, H !== K))
+}
+
+/** No fused kernel bends the scores, so they are made: [B, K, G, Tq, Tk], G query heads to a key head. */
+function capped(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number, softcap: number): Handle {
+  const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
+  const [, Tk = 0, K = 0] = k.shape
+  const G = H / K
+  const queries = ops.reshape(ops.permute(ops.reshape(q, [B, Tq, K, G, D]), [0, 2, 3, 1, 4]), [B * K, G * Tq, D])
+  const keys = ops.reshape(ops.permute(k, [0, 2, 3, 1]), [B * K, D, Tk])
+  const values = ops.reshape(ops.permute(v, [0, 2, 1, 3]), [B * K, Tk, D])
+  const raw = ops.reshape(ops.bmm(queries, keys), [B, K, G, Tq, Tk])
+  const bent = ops.scale(ops.tanh(ops.scale(raw, scale / softcap)), softcap)
+  const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, 1, Tq, Tk])
+  const weights = ops.softmax(ops.subtract(bent, mask, -1, bent.shape))
+  const mixed = ops.reshape(ops.bmm(ops.reshape(weights, [B * K, G * Tq, Tk]), values), [B, K, G, Tq, D])
+  return ops.reshape(ops.permute(mixed, [0, 3, 1, 2, 4]), [B, Tq, H, D])
+}
+
+export function gatedMlp(ops: Ops, gate: Handle, up: Handle, activation: "silu" | "gelu_tanh"): Handle {
+  const active = evenElements(ops, gate, (g) => {
+    const made = { shape: g.shape, saved: [g] }
+    return activation === "silu" ? ops.run(ops.o.silu, made, g) : ops.run(ops.o.gelu, made, g, "tanh")
+  })
+  return ops.mul(active, up, gate.shape)
+}

@@ -1,0 +1,215 @@
+/**
+ * libtorch's shared libraries, bound through koffi: PyTorch's C shim, and a few C++ symbols that have a C calling convention. No
+ * compiler and no Python process. Pointers are plain numbers (addresses lie below 2^47), and arguments go through one block of native
+ * memory that JavaScript sees as typed arrays, so that a call allocates nothing.
+ */
+import { join } from "node:path"
+import { EngineUnavailable } from "@hmx/lm"
+import type { Version } from "./version.ts"
+import { atLeast, EXPECTED, OLDEST, show } from "./version.ts"
+
+/** A pointer. 0 is null. */
+export type Pointer = number
+
+type Fn<A extends ReadonlyArray<unknown>, R> = (...args: A) => R
+/** The shim's usual result: 0, or 1 where a C++ exception was caught. */
+type Rc<A extends ReadonlyArray<unknown>> = Fn<A, number>
+type P = Pointer
+type NumberArray = Float32Array | Int32Array | Uint16Array
+
+/** What the engine calls, by its name here. */
+export interface Natives {
+  readonly version: Version
+  readonly abi: bigint
+  readonly dispatch: Rc<[P, P, P, bigint]>
+  readonly newHandle: Rc<[P, P]>
+  readonly deleteHandle: Rc<[P]>
+  readonly newList: Rc<[number, P]>
+  readonly push: Rc<[P, P]>
+  /** Room for the value of an optional argument; the call that it is given to frees it. */
+  readonly newOptional: Fn<[P], number>
+  readonly newString: Rc<[string, number, P]>
+  /** The last exception's text; undefined before 2.13, which writes it to stderr instead. */
+  readonly what: Fn<[], string | null> | undefined
+  readonly emptyStrided: Rc<[number, P, P, number, number, number, P]>
+  readonly reinterpret: Rc<[P, number, P, P, number, P]>
+  readonly dataPointer: Rc<[P, P]>
+  readonly storageOffset: Rc<[P, P]>
+  readonly storageSize: Rc<[P, P]>
+  readonly isDefined: Rc<[P, P]>
+  readonly subtract: Rc<[P, P, number, P]>
+  readonly fill: Rc<[P, number]>
+  readonly scalar: Rc<[number, P]>
+  readonly itemF64: Rc<[P, P]>
+  readonly setRequiresGrad: Rc<[P, boolean]>
+  readonly setGradMode: Fn<[boolean], void>
+  readonly threads: Rc<[P]>
+  readonly setThreads: Fn<[number], void>
+  /** TensorImpl* → at::Tensor* of its gradient, borrowed. */
+  readonly mutableGrad: Fn<[P], P>
+  readonly copyMemory: Fn<[P, P, number], P>
+  readonly copyIn: Fn<[P, NumberArray, number], P>
+  readonly copyOut: Fn<[NumberArray, P, number], P>
+  readonly deviceTypes: { readonly cpu: number; readonly cuda: number }
+  readonly dtypes: { readonly f32: number; readonly bf16: number; readonly f16: number; readonly i32: number }
+  readonly f64: number
+  readonly i64: number
+  /** The block of memory through which arguments and results go. */
+  readonly scratch: Scratch
+  /** A C string that lives as long as the process. */
+  readonly cString: (text: string) => Pointer
+}
+
+/** Native memory in slots of 8 bytes. */
+export interface Scratch {
+  readonly base: Pointer
+  readonly f32: Float32Array
+  readonly f64: Float64Array
+  readonly i32: Int32Array
+  readonly u32: Uint32Array
+}
+
+/** Slots: 0–63 the call's stack, 64 a result, 65 a second one, 66–81 sizes, 82–97 strides. */
+export const slot = { result: 64, second: 65, sizes: 66, strides: 82 } as const
+/** Most axes of a tensor. */
+export const MAX_RANK = 16
+const SLOTS = 128
+
+/**
+ * How often a thread of OpenMP looks for work before it sleeps, where the user's environment does not say (GOMP_SPINCOUNT, OMP_WAIT_POLICY).
+ * Its default, milliseconds of looking, takes the cores from whoever else wants them: on two busy ones a product of 1792×96×256 on two
+ * threads took 53 ms on average, with this 5 ms; the fastest of both was 0.8 ms.
+ */
+const SPINS = "1000"
+
+/** A symbol that HMX needs and this library lacks. */
+export class MissingSymbol extends Error {
+  override readonly name = "MissingSymbol"
+}
+
+/** Loads the libraries of a folder. Throws what the loader says. */
+export async function load(folder: string, wantCuda: boolean): Promise<Natives> {
+  const { default: koffi } = await import("koffi")
+  const file = (name: string) =>
+    join(folder, { win32: `${name}.dll`, darwin: `lib${name}.dylib` }[process.platform as string] ?? `lib${name}.so`)
+  // The C code runs on a stack of koffi's: autograd's CPU thread is the calling one, and its recursion wants room.
+  try {
+    koffi.config({ sync_stack_size: 8 << 20, async_stack_size: 8 << 20 })
+  } catch {
+    // Another library was loaded before in this thread; the stack's size stays.
+  }
+  if (process.platform === "linux" && process.env["OMP_WAIT_POLICY"] === undefined) {
+    // Read when OpenMP's library is loaded, and only from the process's own environment, of which a worker thread has a copy.
+    const setenv = koffi.load(null).func("setenv", "int32", ["str", "str", "int32"])
+    setenv("GOMP_SPINCOUNT", SPINS, 0)
+  }
+  const torch = koffi.load(file("torch_cpu"), { global: true })
+  const c10 = koffi.load(file("c10"), { global: true })
+  // Its operators register themselves; it brings libc10_cuda and the runtime.
+  if (wantCuda) koffi.load(file("torch_cuda"), { global: true })
+
+  type Library = typeof torch
+  const find = <A extends ReadonlyArray<unknown>, R>(
+    library: Library,
+    name: string,
+    result: string,
+    args: ReadonlyArray<string>,
+  ): Fn<A, R> | undefined => {
+    try {
+      // koffi types a function by its text; the texts below are the shim's headers'.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      return library.func(name, result, [...args]) as Fn<A, R>
+    } catch {
+      return undefined
+    }
+  }
+  const need = <A extends ReadonlyArray<unknown>, R>(
+    name: string,
+    result: string,
+    args: ReadonlyArray<string>,
+    library = torch,
+  ): Fn<A, R> => {
+    const found = find<A, R>(library, name, result, args)
+    if (found === undefined) throw new MissingSymbol(name)
+    return found
+  }
+  const rc = <A extends ReadonlyArray<unknown>>(name: string, ...args: ReadonlyArray<string>): Rc<A> =>
+    need<A, number>(name, "int32", args)
+  const number = (name: string): number => need<[], number>(name, "int32", [])()
+  const p = "uint64"
+
+  const address = koffi.alloc("uint8", SLOTS * 8)
+  const memory = koffi.view(address, SLOTS * 8)
+  const scratch: Scratch = {
+    base: Number(address),
+    f32: new Float32Array(memory),
+    f64: new Float64Array(memory),
+    i32: new Int32Array(memory),
+    u32: new Uint32Array(memory),
+  }
+  const abi = need<[], bigint>("aoti_torch_abi_version", "uint64", [])()
+  const version = { major: Number(abi >> 56n), minor: Number((abi >> 48n) & 0xffn) }
+  if (!atLeast(version, OLDEST)) throw new EngineUnavailable(folder, `torch ${show(version)}`, EXPECTED)
+  const setPointer = (at: number, value: number): void => {
+    scratch.u32[2 * at] = value
+    scratch.u32[2 * at + 1] = value / 2 ** 32
+  }
+
+  const newIvalue = find<[P], number>(torch, "torch_new_stable_ivalue", "int32", [p])
+  const malloc = find<[number], P>(torch, "malloc", p, [p])
+  const newOptional =
+    newIvalue ??
+    ((at: P): number => {
+      if (malloc === undefined) throw new MissingSymbol("malloc")
+      setPointer((at - scratch.base) / 8, malloc(8))
+      return 0
+    })
+
+  return {
+    version,
+    abi,
+    dispatch: rc("torch_call_dispatcher", p, p, p, p),
+    newHandle: rc("aoti_torch_new_tensor_handle", p, p),
+    deleteHandle: rc("aoti_torch_delete_tensor_object", p),
+    newList: rc("torch_new_list_reserve_size", p, p),
+    push: rc("torch_list_push_back", p, p),
+    newOptional,
+    newString: rc("torch_new_string_handle", "str", p, p),
+    what: find(torch, "torch_exception_get_what_without_backtrace", "str", []),
+    emptyStrided: rc("aoti_torch_empty_strided", "int64", p, p, "int32", "int32", "int32", p),
+    reinterpret: rc("aoti_torch__reinterpret_tensor", p, "int64", p, p, "int64", p),
+    dataPointer: rc("aoti_torch_get_data_ptr", p, p),
+    storageOffset: rc("aoti_torch_get_storage_offset", p, p),
+    storageSize: rc("aoti_torch_get_storage_size", p, p),
+    isDefined: rc("aoti_torch_is_defined", p, p),
+    subtract: rc("aoti_torch_aten_subtract_Tensor", p, p, "double", p),
+    fill: rc("aoti_torch_aten_fill__Scalar", p, "double"),
+    scalar: rc("aoti_torch_scalar_to_tensor_float32", "float", p),
+    itemF64: rc("aoti_torch_item_float64", p, p),
+    setRequiresGrad: rc("torch_set_requires_grad", p, "bool"),
+    setGradMode: need("aoti_torch_grad_mode_set_enabled", "void", ["bool"]),
+    threads: rc("torch_get_num_threads", p),
+    // Two C++ names, which torch does not promise to keep: found at the start or said to be missing.
+    setThreads: need("_ZN2at15set_num_threadsEi", "void", ["int32"]),
+    mutableGrad: need("_ZN3c1010TensorImpl12mutable_gradEv", p, [p], c10),
+    copyMemory: need("memcpy", p, [p, p, p]),
+    copyIn: need("memcpy", p, [p, "const void *", p]),
+    copyOut: need("memcpy", p, ["void *", p, p]),
+    deviceTypes: { cpu: number("aoti_torch_device_type_cpu"), cuda: number("aoti_torch_device_type_cuda") },
+    dtypes: {
+      f32: number("aoti_torch_dtype_float32"),
+      bf16: number("aoti_torch_dtype_bfloat16"),
+      f16: number("aoti_torch_dtype_float16"),
+      i32: number("aoti_torch_dtype_int32"),
+    },
+    f64: number("aoti_torch_dtype_float64"),
+    i64: number("aoti_torch_dtype_int64"),
+    scratch,
+    cString: (text) => {
+      const bytes = Buffer.from(`${text}\0`)
+      const at = koffi.alloc("uint8", bytes.length)
+      new Uint8Array(koffi.view(at, bytes.length)).set(bytes)
+      return Number(at)
+    },
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * The operations on handles: each runs one operator of torch, enters the result in the ledger, and tells the tape what torch's derivative of
+ * it keeps (`derivatives.yaml` of torch). Arguments have been checked by the engine.
+ */
+import type { DType } from "@hmx/lm"
+import type { Argument, Dispatcher, Operator } from "./Dispatcher.ts"
+import type { Ledger, Storage } from "./Ledger.ts"
+import { Handle } from "./Ledger.ts"
+import type { Natives, Pointer } from "./Natives.ts"
+import { operators } from "./operators.ts"
+import type { Pull, TapeOps } from "./Tape.ts"
+import { Tape } from "./Tape.ts"
+
+/** torch's memory format of rows laid end to end. */
+const CONTIGUOUS = 0
+
+export interface Placement {
+  readonly type: number
+  readonly index: number
+}
+
+const HOST = (natives: Natives): Placement => ({ type: natives.deviceTypes.cpu, index: 0 })
+
+/** What the result of an operation is, and what its derivative keeps. */
+interface Made {
+  readonly shape: ReadonlyArray<number>
+  readonly dtype?: DType
+  /** The memory that a view looks into. */
+  readonly view?: Storage
+  readonly saved?: ReadonlyArray<Handle>
+  /** The derivative keeps the result. */
+  readonly savesResult?: true
+  /** Bytes of further tensors that the derivative keeps. */
+  readonly hidden?: number
+  /** The operator has a second result, which is not wanted. */
+  readonly second?: true
+}
+
+export class Ops implements TapeOps {
+  readonly dispatcher: Dispatcher
+  readonly ledger: Ledger
+  readonly placement: Placement
+  readonly onHost: boolean
+  readonly threads: number
+  readonly o: ReturnType<typeof operators>
+  tape: Tape | undefined
+  readonly #scalars = new Map<number, Pointer>()
+
+  constructor(dispatcher: Dispatcher, ledger: Ledger, placement: Placement) {
+    this.dispatcher = dispatcher
+    this.ledger = ledger
+    this.placement = placement
+    this.onHost = placement.type === dispatcher.natives.deviceTypes.cpu
+    dispatcher.check(dispatcher.natives.threads(dispatcher.at(0)))
+    this.threads = dispatcher.natives.scratch.u32[0] ?? 1
+    this.o = operators(dispatcher)
+  }
+
+  // --- running ---
+
+  /** Runs an operator on handles and numbers. */
+  run(op: Operator, made: Made, ...args: ReadonlyArray<Argument | Handle | ReadonlyArray<Handle>>): Handle {
+    let tracked = false
+    const { tape } = this
+    const given: Array<Argument> = []
+    for (const arg of args) {
+      if (arg instanceof Handle) {
+        tracked ||= tape !== undefined && tape.tracks(arg)
+        given.push(tape === undefined ? arg.native : tape.native(arg))
+      } else if (typeof arg !== "object") given.push(arg)
+      else {
+        const list: Array<number> = []
+        for (const x of arg) {
+          if (x instanceof Handle) tracked ||= tape !== undefined && tape.tracks(x)
+          list.push(x instanceof Handle ? (tape === undefined ? x.native : tape.native(x)) : x)
+        }
+        given.push(list)
+      }
+    }
+    const result = this.dispatcher.one(op, ...given)
+    if (made.second === true) this.dispatcher.delete(this.dispatcher.pointer(1))
+    return this.#enter(result, made, tracked)
+  }
+  /** Runs an operator that writes into its first argument, a tensor that no graph has seen. */
+  into(op: Operator, t: Handle, ...args: ReadonlyArray<Argument | Handle>): void {
+    const given = args.map((arg) => (arg instanceof Handle ? arg.native : arg))
+    this.dispatcher.delete(this.dispatcher.one(op, t.native, ...given))
+  }
+
+  #enter(native: Pointer, made: Made, tracked: boolean): Handle {
+    const { shape, dtype = "f32", view, saved = [], savesResult, hidden = 0 } = made
+    const { ledger } = this
+    const t = view === undefined ? ledger.enter(native, shape, dtype) : ledger.share(view, native, shape, dtype)
+    if (tracked) this.tape?.made(t, savesResult === true ? [...saved, t] : saved, hidden)
+    return t
+  }
+
+  /** Whether a gradient may flow through any of these. */
+  tracks(...ts: ReadonlyArray<Handle | undefined>): boolean {
+    const { tape } = this
+    return tape !== undefined && ts.some((t) => t !== undefined && tape.tracks(t))
+  }
+
+  /** Runs an operation whose derivative is `pull`; see `Tape.custom`. `run` returns the outputs that carry a gradient first. */
+  custom<A extends ReadonlyArray<Handle>>(
+    inputs: ReadonlyArray<Handle>,
+    saved: ReadonlyArray<Handle>,
+    differentiable: number,
+    run: () => A,
+    pull: Pull,
+  ): A {
+    const { tape, ledger } = this
+    if (tape === undefined) return ledger.scope(run)
+    const { setGradMode } = this.dispatcher.natives
+    this.tape = undefined
+    setGradMode(false)
+    try {
+      const outputs = ledger.scope(run)
+      if (inputs.some((t) => tape.tracks(t))) tape.custom(inputs, saved, outputs.slice(0, differentiable), pull)
+      return outputs
+    } finally {
+      setGradMode(true)
+      this.tape = tape
+    }
+  }
+
+  // --- for the tape ---
+
+  readonly detach = (t: Pointer): Pointer => this.dispatcher.one(this.o.detach, t)
+  readonly backward = (root: Pointer, gradient: Pointer, inputs: ReadonlyArray<Pointer>): void => {
+    if (inputs.length > 0) this.dispatcher.none(this.o.backward, root, inputs, gradient, undefined, false)
+  }
+  readonly join = (ts: ReadonlyArray<Pointer>): Pointer => {
+    const flat: Array<Pointer> = []
+    try {
+      for (const t of ts) flat.push(this.dispatcher.one(this.o.reshape, t, [-1]))
+      return this.dispatcher.one(this.o.cat, flat, 0)
+    } finally {
+      for (const t of flat) this.dispatcher.delete(t)
+    }
+  }
+
+  // --- host ---
+
+  /** Copies numbers to the device. */
+  write(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Handle {
+    const { dispatcher, placement, onHost } = this
+    const { natives } = dispatcher
+    const host = dispatcher.empty(shape, natives.dtypes[dtype], onHost ? placement : HOST(natives))
+    if (data.length > 0) natives.copyIn(dispatcher.data(host), data, data.byteLength)
+    if (onHost) return this.ledger.enter(host, shape, dtype)
+    const t = this.empty(shape, dtype)
+    this.into(this.o.copyInto, t, host, false)
+    dispatcher.delete(host)
+    return t
+  }
+  /** Copies numbers from the device: floats as f32. */
+  read(x: Handle): Float32Array | Int32Array {
+    const { dispatcher, o, onHost } = this
+    const { natives } = dispatcher
+    const out = x.dtype === "i32" ? new Int32Array(x.size) : new Float32Array(x.size)
+    if (x.size === 0) return out
+    const wanted = x.dtype === "i32" ? natives.dtypes.i32 : natives.dtypes.f32
+    let native: Pointer
+    if (onHost) {
+      const cast = dispatcher.one(o.to, x.native, wanted, false, false, undefined)
+      native = dispatcher.one(o.contiguous, cast, CONTIGUOUS)
+      dispatcher.delete(cast)
+    } else {
+      native = dispatcher.empty(x.shape, wanted, HOST(natives))
+      dispatcher.delete(dispatcher.one(o.copyInto, native, x.native, false))
+    }
+    natives.copyOut(out, dispatcher.data(native), out.byteLength)
+    dispatcher.delete(native)
+    return out
+  }
+
+  // --- making ---
+
+  filled(shape: ReadonlyArray<number>, value: number, dtype: DType = "f32"): Handle {
+    const t = this.empty(shape, dtype)
+    this.dispatcher.fill(t.native, value)
+    return t
+  }
+  empty(shape: ReadonlyArray<number>, dtype: DType): Handle {
+    const { dtypes } = this.dispatcher.natives
+    return this.ledger.enter(this.dispatcher.empty(shape, dtypes[dtype], this.placement), shape, dtype)
+  }
+  /** A number on the host, made once: few occur. */
+  scalar(value: number): Pointer {
+    const known = this.#scalars.get(value)
+    if (known !== undefined) return known
+    if (this.#scalars.size >= 1000) this.freeScalars()
+    const made = this.dispatcher.scalar(value)
+    this.#scalars.set(value, made)
+    return made
+  }
+  freeScalars(): void {
+    for (const t of this.#scalars.values()) this.dispatcher.delete(t)
+    this.#scalars.clear()
+  }
+
+  // --- shape ---
+
+  /** A view where the layout allows it, else a copy. */
+  reshape(x: Handle, shape: ReadonlyArray<number>): Handle {
+    const y = this.run(this.o.reshape, { shape, dtype: x.dtype, view: x.storage }, x, shape)
+    if (x.size === 0 || this.dispatcher.data(x.native) === this.dispatcher.data(y.native)) return y
+    // It was copied: the result has memory of its own.
+    const copy = this.ledger.enter(this.dispatcher.copy(y.native), shape, x.dtype)
+    if (y.place !== undefined) this.tape?.made(copy, [], 0)
+    this.ledger.free(y)
+    return copy
+  }
+  permute(x: Handle, perm: ReadonlyArray<number>): Handle {
+    const shape = perm.map((p) => x.shape[p] ?? 0)
+    return this.run(this.o.permute, { shape, dtype: x.dtype, view: x.storage }, x, perm)
+  }
+  narrow(x: Handle, axis: number, start: number, length: number): Handle {
+    const shape = x.shape.map((d, i) => (i === axis ? length : d))
+    return this.run(this.o.narrow, { shape, dtype: x.dtype, view: x.storage }, x, axis, start, length)
+  }
+  cat(xs: ReadonlyArray<Handle>, axis: number): Handle {
+    const [first] = xs
+    const along = xs.reduce((sum, x) => sum + (x.shape[axis] ?? 0), 0)
+    const shape = (first?.shape ?? []).map((d, i) => (i === axis ? along : d))
+    return this.run(this.o.cat, { shape, dtype: first?.dtype ?? "f32" }, xs, axis)
+  }
+  /** Rows of axis 0, in f32 where they are floats. */
+  rows(x: Handle, ids: Handle): Handle {
+    const [, ...rest] = x.shape
+    const shape = [ids.size, ...rest]
+    const made = { shape, dtype: x.dtype, saved: [ids] }
+    const y =
+      x.shape.length === 2 && x.dtype !== "i32"
+        ? this.run(this.o.embedding, made, x, ids, -1, false, false)
+        : this.run(this.o.indexSelect, made, x, 0, ids)
+    return x.dtype === "i32" ? y : this.cast(y, "f32")
+  }
+
+  /** The same numbers in another type; the tensor itself where it has it. */
+  cast(x: Handle, dtype: DType): Handle {
+    if (x.dtype === dtype) return x
+    const { dtypes } = this.dispatcher.natives
+    return this.run(this.o.to, { shape: x.shape, dtype }, x, dtypes[dtype], false, false, undefined)
+  }
+
+  // --- arithmetic ---
+
+  /** a − factor · b */
+  subtract(a: Handle, b: Handle, factor: number, shape: ReadonlyArray<number>): Handle {
+    const { tape } = this
+    const tracked = this.tracks(a, b)
+    const native = (t: Handle): Pointer => tape?.native(t) ?? t.native
+    return this.#enter(this.dispatcher.subtract(native(a), native(b), factor), { shape }, tracked)
+  }
+  mul(a: Handle, b: Handle, shape: ReadonlyArray<number>): Handle {
+    const saved = [...(this.tracks(a) ? [b] : []), ...(this.tracks(b) ? [a] : [])]
+    return this.run(this.o.mul, { shape, saved }, a, b)
+  }
+  scale(x: Handle, factor: number): Handle {
+    return this.run(this.o.mul, { shape: x.shape }, x, this.scalar(factor))
+  }
+  sum(x: Handle): Handle {
+    return this.run(this.o.sum, { shape: [] }, x, undefined)
+  }
+  sumOver(x: Handle, axes: ReadonlyArray<number>, keep: boolean): Handle {
+    const shape = keep ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : x.shape.filter((_, i) => !axes.includes(i))
+    return this.run(this.o.sumDim, { shape }, x, axes, keep, undefined)
+  }
+  tanh(x: Handle): Handle {
+    return this.run(this.o.tanh, { shape: x.shape, savesResult: true }, x)
+  }
+
+  // --- products ---
+
+  /** x [N, I] · w [O, I]ᵀ (+ bias) */
+  linear(x: Handle, w: Handle, bias?: Handle): Handle {
+    const saved = [...(this.tracks(w) ? [x] : []), ...(this.tracks(x) ? [w] : [])]
+    return this.run(this.o.linear, { shape: [x.shape[0] ?? 0, w.shape[0] ?? 0], dtype: x.dtype, saved }, x, w, bias)
+  }
+  /** A second tensor of the same numbers, contiguous. */
+  clone(x: Handle): Handle {
+    return this.run(this.o.clone, { shape: x.shape, dtype: x.dtype }, x, CONTIGUOUS)
+  }
+  /** Indices as torch's gather and scatter want them: 64 bits, a column. */
+  column(ids: Handle): Handle {
+    const { dispatcher, o } = this
+    const wide = dispatcher.one(o.to, ids.native, dispatcher.natives.i64, false, false, undefined)
+    const native = dispatcher.one(o.reshape, wide, [ids.size, 1])
+    dispatcher.delete(wide)
+    return this.ledger.share({ bytes: 8 * ids.size, users: 0 }, native, [ids.size, 1], "i32")
+  }
+  mm(a: Handle, b: Handle): Handle {
+    return this.run(this.o.mm, { shape: [a.shape[0] ?? 0, b.shape[1] ?? 0], dtype: a.dtype, saved: [a, b] }, a, b)
+  }
+  bmm(a: Handle, b: Handle): Handle {
+    const [n = 0, i = 0] = a.shape
+    return this.run(this.o.bmm, { shape: [n, i, b.shape[2] ?? 0], saved: [a, b] }, a, b)
+  }
+  softmax(x: Handle): Handle {
+    return this.run(this.o.softmax, { shape: x.shape, savesResult: true }, x, -1, false)
+  }
+}

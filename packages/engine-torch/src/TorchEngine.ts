@@ -1,0 +1,365 @@
+/**
+ * `Engine` on libtorch: checks the arguments, which libtorch would answer with a crash or a slow exception, and runs the operators.
+ */
+import type {
+  AdamWOptions,
+  AdamWState,
+  AttentionOptions,
+  DType,
+  Engine,
+  EngineInfo,
+  EngineMemory,
+  LogProbsOptions,
+  LoraWeights,
+  Tensor,
+  Tensors,
+  Vjp,
+} from "@hmx/lm"
+import { broadcast, misuse, own, positive, shaped, show, sized } from "./check.ts"
+import { Dispatcher } from "./Dispatcher.ts"
+import { fasterAt } from "./fasterAt.ts"
+import { attention, gatedMlp, linear, rmsNorm, rotary } from "./Layers.ts"
+import type { Lora } from "./Layers.ts"
+import type { Handle } from "./Ledger.ts"
+import { Ledger } from "./Ledger.ts"
+import { logProbs } from "./LogProbs.ts"
+import type { Natives } from "./Natives.ts"
+import { MAX_RANK } from "./Natives.ts"
+import type { Placement } from "./Ops.ts"
+import { Ops } from "./Ops.ts"
+import { adamW, sumSquares } from "./optimiser.ts"
+import { Tape } from "./Tape.ts"
+import { show as showVersion } from "./version.ts"
+import { vjpOf } from "./vjpOf.ts"
+
+/** Logits that exist at one time when the caller does not say: 64 MiB. */
+const LOGITS_AT_ONCE = 16 * 1024 * 1024
+
+export class TorchEngine implements Engine {
+  readonly #ledger: Ledger
+  readonly #dispatcher: Dispatcher
+  readonly #ops: Ops
+  readonly #device: string
+  readonly #fast = new Map<"bf16" | "f16", DType>()
+  #closed = false
+
+  constructor(natives: Natives, device: string, placement: Placement) {
+    this.#dispatcher = new Dispatcher(natives)
+    this.#ledger = new Ledger((native) => this.#dispatcher.delete(native))
+    this.#ops = new Ops(this.#dispatcher, this.#ledger, placement)
+    this.#device = device
+    // The device's memory is asked for once, so that a device that is not there is said here.
+    this.#ledger.scope(() => void this.#ops.filled([1], 0))
+  }
+
+  /** `compute` is f32 until weights of a narrow type come, then that type where a measurement says that it is faster. */
+  get info(): EngineInfo {
+    const { natives } = this.#dispatcher
+    return {
+      name: "torch",
+      version: `${showVersion(natives.version)}${natives.what === undefined ? ", whose errors have no text" : ""}`,
+      device: this.#device,
+      threads: this.#ops.threads,
+      compute: this.#fast.values().find((dtype) => dtype !== "f32") ?? "f32",
+    }
+  }
+
+  // --- ownership ---
+
+  scope<A extends Tensors>(body: () => A): A {
+    this.#open("scope")
+    return this.#ledger.scope(body)
+  }
+  keep(t: Tensor): Tensor {
+    const x = this.#own(t, "keep")
+    this.#ledger.keep(x)
+    return x
+  }
+  free(...ts: ReadonlyArray<Tensor | undefined>): void {
+    if (this.#closed) return
+    for (const t of ts) if (t !== undefined) this.#ledger.freeOwn(t)
+  }
+  memory(): EngineMemory {
+    return this.#ledger.memory()
+  }
+  resetPeak(): void {
+    this.#ledger.resetPeak()
+  }
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#ledger.clear()
+    this.#ops.freeScalars()
+  }
+
+  // --- host transfer ---
+
+  upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
+    const at = "upload"
+    this.#open(at)
+    sized(shape, data.length, at)
+    if (shape.length > MAX_RANK) misuse(at, `${shape.length} axes; at most ${MAX_RANK}`)
+    const narrow = dtype === "bf16" || dtype === "f16"
+    if (narrow !== data instanceof Uint16Array || (dtype === "i32") !== data instanceof Int32Array)
+      misuse(
+        at,
+        `${dtype} comes as ${narrow ? "a Uint16Array of its bits" : dtype === "i32" ? "an Int32Array" : "a Float32Array"}`,
+      )
+    if (narrow) this.#compute(dtype)
+    return this.#ops.write(data, shape, dtype)
+  }
+  download(t: Tensor): Float32Array | Int32Array {
+    return this.#ops.read(this.#own(t, "download"))
+  }
+  frozen(t: Tensor): Tensor {
+    // Torch's products read either layout.
+    return this.#own(t, "frozen")
+  }
+
+  // --- shape ---
+
+  reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
+    const a = this.#own(x, "reshape")
+    sized(shape, a.size, "reshape")
+    if (shape.length > MAX_RANK) misuse("reshape", `${shape.length} axes; at most ${MAX_RANK}`)
+    return this.#ops.reshape(a, [...shape])
+  }
+  transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
+    const a = this.#own(x, "transpose")
+    if (perm.length !== a.shape.length || a.shape.some((_, i) => !perm.includes(i)))
+      misuse("transpose", `[${perm.join(", ")}] does not permute ${show(a.shape)}`)
+    return this.#ops.permute(a, [...perm])
+  }
+  slice(x: Tensor, axis: number, start: number, length: number): Tensor {
+    const a = this.#own(x, "slice")
+    const size = a.shape[axis]
+    if (size === undefined) return misuse("slice", `${show(a.shape)} has no axis ${axis}`)
+    if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size)
+      misuse("slice", `${start} + ${length} is outside axis ${axis} of ${show(a.shape)}`)
+    return this.#ops.narrow(a, axis, start, length)
+  }
+  concat(xs: ReadonlyArray<Tensor>, axis: number): Tensor {
+    const parts = xs.map((x) => this.#own(x, "concat"))
+    const first = parts[0]
+    if (first === undefined) return misuse("concat", "no tensors given")
+    if (first.shape[axis] === undefined) misuse("concat", `${show(first.shape)} has no axis ${axis}`)
+    const expected = first.shape.map((d, i) => (i === axis ? -1 : d))
+    for (const p of parts) {
+      shaped(p, expected, "concat", "an argument")
+      if (p.dtype !== first.dtype) misuse("concat", `${first.dtype} and ${p.dtype} do not mix`)
+    }
+    return this.#ops.cat(parts, axis)
+  }
+  gather(x: Tensor, ids: Tensor): Tensor {
+    const table = this.#own(x, "gather")
+    const at = this.#own(ids, "gather", "i32")
+    if (at.shape.length !== 1) misuse("gather", `ids are ${show(at.shape)}; expected [*]`)
+    if (table.shape.length === 0) misuse("gather", "a scalar has no rows")
+    const [rows = 0] = table.shape
+    this.#within(at, rows, (id) => misuse("gather", `id ${id} is outside the ${rows} rows`))
+    return this.#ledger.scope(() => this.#ops.rows(table, at))
+  }
+
+  // --- arithmetic ---
+
+  add(a: Tensor, b: Tensor): Tensor {
+    const [x, y, shape] = this.#pair(a, b, "add")
+    return this.#ops.subtract(x, y, -1, shape)
+  }
+  sub(a: Tensor, b: Tensor): Tensor {
+    const [x, y, shape] = this.#pair(a, b, "sub")
+    return this.#ops.subtract(x, y, 1, shape)
+  }
+  mul(a: Tensor, b: Tensor): Tensor {
+    const [x, y, shape] = this.#pair(a, b, "mul")
+    return this.#ops.mul(x, y, shape)
+  }
+  scale(x: Tensor, factor: number): Tensor {
+    return this.#ops.scale(this.#own(x, "scale", "f32"), factor)
+  }
+  sum(x: Tensor): Tensor {
+    return this.#ops.sum(this.#own(x, "sum", "f32"))
+  }
+
+  // --- layers ---
+
+  linear(
+    x: Tensor,
+    w: Tensor,
+    options: { readonly bias?: Tensor | undefined; readonly lora?: LoraWeights | undefined } = {},
+  ): Tensor {
+    const at = "linear"
+    const rows = this.#own(x, at, "f32")
+    const weight = this.#own(w, at, "float")
+    shaped(rows, [-1, -1], at, "x")
+    const [, I = 0] = rows.shape
+    shaped(weight, [-1, I], at, "w")
+    const [O = 0] = weight.shape
+    const bias = options.bias === undefined ? undefined : this.#own(options.bias, at, "float")
+    if (bias !== undefined) shaped(bias, [O], at, "bias")
+    let lora: Lora | undefined
+    if (options.lora !== undefined) {
+      const a = this.#own(options.lora.a, at, "float")
+      const b = this.#own(options.lora.b, at, "float")
+      shaped(a, [-1, I], at, "lora.a")
+      shaped(b, [O, a.shape[0] ?? 0], at, "lora.b")
+      lora = { a, b, scale: options.lora.scale }
+    }
+    return this.#ledger.scope(() => linear(this.#ops, rows, weight, this.#compute, bias, lora))
+  }
+  rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
+    const at = "rmsNorm"
+    const a = this.#own(x, at, "f32")
+    const weight = this.#own(w, at, "float")
+    if (a.shape.length === 0) misuse(at, "x has no axis")
+    shaped(weight, [a.shape.at(-1) ?? 0], at, "w")
+    return this.#ledger.scope(() => rmsNorm(this.#ops, a, weight, eps))
+  }
+  rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+    const at = "rotary"
+    const a = this.#own(x, at, "f32")
+    shaped(a, [-1, -1, -1], at, "x")
+    const [n = 0, , d = 0] = a.shape
+    if (d % 2 !== 0) misuse(at, `the head dimension ${d} is odd`)
+    const c = this.#own(cos, at, "f32")
+    const s = this.#own(sin, at, "f32")
+    shaped(c, [n, d / 2], at, "cos")
+    shaped(s, [n, d / 2], at, "sin")
+    return this.#ledger.scope(() => rotary(this.#ops, a, c, s))
+  }
+  attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+    const at = "attention"
+    const qs = this.#own(q, at, "f32")
+    const ks = this.#own(k, at, "f32")
+    const vs = this.#own(v, at, "f32")
+    const bias = this.#own(options.bias, at, "f32")
+    shaped(qs, [-1, -1, -1, -1], at, "q")
+    const [B = 0, Tq = 0, H = 0, D = 0] = qs.shape
+    shaped(ks, [B, -1, -1, D], at, "k")
+    const [, Tk = 0, K = 0] = ks.shape
+    shaped(vs, [B, Tk, K, D], at, "v")
+    if (K === 0 || H % K !== 0) misuse(at, `${H} query heads are not a multiple of ${K} key heads`)
+    shaped(bias, [bias.shape[0] === 1 ? 1 : B, Tq, Tk], at, "bias")
+    positive(options.softcap, at, "softcap")
+    const how = { scale: options.scale, softcap: options.softcap }
+    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, how))
+  }
+  gatedMlp(gate: Tensor, up: Tensor, activation: "silu" | "gelu_tanh"): Tensor {
+    const at = "gatedMlp"
+    const g = this.#own(gate, at, "f32")
+    const u = this.#own(up, at, "f32")
+    shaped(u, g.shape, at, "up")
+    return this.#ledger.scope(() => gatedMlp(this.#ops, g, u, activation))
+  }
+  logProbs(
+    h: Tensor,
+    w: Tensor,
+    targets: Tensor,
+    options: LogProbsOptions = {},
+  ): { readonly logprobs: Tensor; readonly entropy: Tensor } {
+    const at = "logProbs"
+    const rows = this.#own(h, at, "f32")
+    const weight = this.#own(w, at, "float")
+    const ids = this.#own(targets, at, "i32")
+    shaped(rows, [-1, -1], at, "h")
+    const [N = 0, I = 0] = rows.shape
+    shaped(weight, [-1, I], at, "w")
+    const [V = 0] = weight.shape
+    shaped(ids, [N], at, "targets")
+    if (V === 0) misuse(at, "the vocabulary is empty")
+    this.#within(ids, V, (id) => misuse(at, `target ${id} is outside the ${V} tokens`))
+    const { temperature = 1, softcap, chunk = Math.max(1, Math.floor(LOGITS_AT_ONCE / V)) } = options
+    positive(temperature, at, "temperature")
+    positive(softcap, at, "softcap")
+    if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
+    return logProbs(this.#ops, rows, weight, ids, this.#compute, { temperature, softcap, chunk })
+  }
+
+  // --- training ---
+
+  vjp(
+    f: (inputs: ReadonlyArray<Tensor>, params: ReadonlyArray<Tensor>) => ReadonlyArray<Tensor>,
+    inputs: ReadonlyArray<Tensor>,
+    params: ReadonlyArray<Tensor>,
+  ): Vjp {
+    const at = "vjp"
+    this.#open(at)
+    const ops = this.#ops
+    if (ops.tape !== undefined) misuse(at, "one vjp cannot run inside another")
+    const xs = inputs.map((t) => this.#own(t, at))
+    const ps = params.map((t) => this.#own(t, at))
+    const tape = new Tape(ops, [...xs, ...ps])
+    const { setGradMode } = this.#dispatcher.natives
+    ops.tape = tape
+    setGradMode(true)
+    try {
+      const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
+      return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
+        const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
+        shaped(g, output.shape, at, "a cotangent")
+        return g
+      })
+    } catch (error) {
+      tape.forget()
+      tape.release()
+      throw error
+    } finally {
+      setGradMode(false)
+      ops.tape = undefined
+    }
+  }
+  sumSquares(xs: ReadonlyArray<Tensor>): number {
+    return sumSquares(
+      this.#ops,
+      xs.map((x) => this.#own(x, "sumSquares", "f32")),
+    )
+  }
+  adamW(
+    param: Tensor,
+    grad: Tensor,
+    state: AdamWState,
+    options: AdamWOptions,
+  ): { readonly param: Tensor; readonly state: AdamWState } {
+    const at = "adamW"
+    const p = this.#own(param, at, "f32")
+    const g = this.#own(grad, at, "f32")
+    const m = this.#own(state.m, at, "f32")
+    const v = this.#own(state.v, at, "f32")
+    shaped(g, p.shape, at, "grad")
+    shaped(m, p.shape, at, "state.m")
+    shaped(v, p.shape, at, "state.v")
+    const { step } = options
+    if (!Number.isInteger(step) || step < 1) misuse(at, `step is ${step}; the first is 1`)
+    if (this.#ops.tape !== undefined) misuse(at, "an update has no gradient: it cannot run inside vjp")
+    return this.#ledger.scope(() => adamW(this.#ops, p, g, m, v, options))
+  }
+
+  // --- inside ---
+
+  #open(where: string): void {
+    if (this.#closed) misuse(where, "the engine is closed")
+    this.#dispatcher.where = where
+  }
+  #own(t: unknown, where: string, dtype?: "f32" | "i32" | "float"): Handle {
+    this.#open(where)
+    return own(this.#ledger, t, where, dtype)
+  }
+  #pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle, ReadonlyArray<number>] {
+    const x = this.#own(a, where, "f32")
+    const y = this.#own(b, where, "f32")
+    return [x, y, broadcast(x.shape, y.shape, where)]
+  }
+  /** Torch does not check every index, and where it does an exception costs milliseconds. */
+  #within(ids: Handle, limit: number, outside: (id: number) => never): void {
+    for (const id of this.#ops.read(ids)) if (id < 0 || id >= limit) outside(id)
+  }
+  /** What products with weights of a type are computed in, measured once. */
+  readonly #compute = (stored: "bf16" | "f16"): DType => {
+    let dtype = this.#fast.get(stored)
+    if (dtype === undefined) {
+      dtype = fasterAt(this.#ops, stored) ? stored : "f32"
+      this.#fast.set(stored, dtype)
+    }
+    return dtype
+  }
+}

@@ -1,0 +1,49 @@
+import type { Engine, EngineOptions } from "@hmx/lm"
+import { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "@hmx/lm"
+import { findTorch, here } from "./findTorch.ts"
+import type { Natives } from "./Natives.ts"
+import { load } from "./Natives.ts"
+import { TorchEngine } from "./TorchEngine.ts"
+import { EXPECTED } from "./version.ts"
+
+export interface TorchOptions extends EngineOptions {
+  /** Default: cpu. `cuda` is the first device. The path through CUDA is written from torch's headers and has not been run. */
+  readonly device?: "cpu" | "cuda" | `cuda:${number}`
+}
+
+/** An engine on libtorch: found on this machine, loaded into this thread. */
+export async function create(options: TorchOptions = {}): Promise<Engine> {
+  const { device = "cpu", threads } = options
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 512))
+    throw new EngineMisuse(`create: threads is ${threads}; expected a whole number from 1 to 512`)
+  const cuda = /^cuda(?::(\d{1,3}))?$/.exec(device)
+  if (cuda === null && device !== "cpu")
+    throw new EngineMisuse(`create: device is ${device}; expected cpu, cuda or cuda:N`)
+  const folder = findTorch(here)
+  const natives = await loaded(folder, cuda !== null)
+  // Torch's default is one thread a physical core.
+  if (threads !== undefined) natives.setThreads(threads)
+  // A thread begins with recording on; here it is on inside vjp only.
+  natives.setGradMode(false)
+  const index = Number(cuda?.[1] ?? 0)
+  const placement = { type: cuda === null ? natives.deviceTypes.cpu : natives.deviceTypes.cuda, index }
+  const name = cuda === null ? "cpu" : `cuda:${index}`
+  try {
+    return new TorchEngine(natives, name, placement)
+  } catch (error) {
+    if (cuda === null || error instanceof EngineOutOfMemory) throw error
+    throw new EngineUnavailable("device", `${name}: ${reason(error)}`, "a CUDA device of this machine, or cpu", error)
+  }
+}
+
+async function loaded(folder: string, cuda: boolean): Promise<Natives> {
+  try {
+    return await load(folder, cuda)
+  } catch (error) {
+    if (error instanceof EngineUnavailable) throw error
+    const expected = cuda ? `${EXPECTED}; built for CUDA` : EXPECTED
+    throw new EngineUnavailable(folder, `libraries that cannot be used (${reason(error)})`, expected, error)
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300)

@@ -1,0 +1,2 @@
+export type { TorchOptions } from "./create.ts"
+export { create } from "./create.ts"

@@ -1,0 +1,261 @@
+/** What the suite for all engines does not ask: weights of narrow types, segments of the tape, errors of libtorch, options. */
+import { spawnSync } from "node:child_process"
+import { create } from "@hmx/engine-torch"
+import type { Engine, Tensor } from "@hmx/lm"
+import { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "@hmx/lm"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { outOfMemory } from "../src/Dispatcher.ts"
+import { absent } from "./_internals/present.ts"
+
+/** The upper half of an f32: bf16 by truncation. */
+const bf16 = (values: ReadonlyArray<number>): Uint16Array =>
+  Uint16Array.from(new Uint32Array(Float32Array.from(values).buffer), (bits) => bits >>> 16)
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+/** Numbers that bf16 has exactly. */
+const exact = (n: number) => range(n).map((i) => ((i * 37) % 17) / 8 - 1)
+
+function near(found: ReadonlyArray<number>, wanted: ReadonlyArray<number>, within: number): void {
+  expect(found).toHaveLength(wanted.length)
+  for (const [i, x] of found.entries()) expect(Math.abs(x - (wanted[i] ?? Number.NaN))).toBeLessThanOrEqual(within)
+}
+
+/** h → logProbs, between and beside other operations: residuals cross the border in every way. */
+const crossing = (e: Engine, w: Tensor, ids: Tensor) => (x: Tensor, p: Tensor) => {
+  const h = e.mul(x, p)
+  const first = e.logProbs(h, w, ids).logprobs
+  const mixed = e.add(h, e.reshape(first, [first.shape[0] ?? 0, 1]))
+  const second = e.logProbs(mixed, w, ids).logprobs
+  return e.add(e.sum(e.mul(second, first)), e.sum(e.mul(e.mul(mixed, p), x)))
+}
+
+const moved = (values: ReadonlyArray<number>, i: number, by: number) => values.map((n, j) => (i === j ? n + by : n))
+
+describe.skipIf(absent !== undefined)("the torch engine", () => {
+  let e: Engine
+  beforeAll(async () => {
+    e = await create({ threads: 1 })
+  })
+  afterAll(() => e.close())
+
+  const floats = (values: ReadonlyArray<number>, shape: ReadonlyArray<number>) =>
+    e.upload(Float32Array.from(values), shape, "f32")
+  const clean = (body: () => void): void => {
+    const before = e.memory()
+    e.scope(body)
+    expect({ ...e.memory(), peak: 0 }).toEqual({ ...before, peak: 0 })
+  }
+  const numbers = (t: Tensor | undefined): ReadonlyArray<number> => (t === undefined ? [] : [...e.download(t)])
+
+  describe("weights of a narrow type", () => {
+    test("take two bytes a number", () => {
+      clean(() => {
+        const before = e.memory().bytes
+        const w = e.upload(bf16(exact(64)), [8, 8], "bf16")
+        expect(w.dtype).toBe("bf16")
+        expect(e.memory().bytes - before).toBe(128)
+      })
+    })
+
+    test("give what the same numbers in f32 give, forward and backward", () => {
+      clean(() => {
+        const [x, bias] = [floats(exact(24), [3, 8]), floats(exact(5), [5])]
+        const [a, b] = [floats(exact(16), [2, 8]), floats(exact(10), [5, 2])]
+        const [wide, norm] = [floats(exact(40), [5, 8]), floats(exact(8), [8])]
+        const narrow = e.upload(bf16(exact(40)), [5, 8], "bf16")
+        const narrowNorm = e.upload(bf16(exact(8)), [8], "bf16")
+        const targets = e.upload(Int32Array.of(1, 0, 4), [3], "i32")
+        const run = (w: Tensor, n: Tensor) => {
+          const v = e.vjp(
+            ([t = x], [low = a, high = b, weight = w]) => {
+              const h = e.rmsNorm(t, n, 1e-6)
+              const y = e.linear(h, weight, { bias, lora: { a: low, b: high, scale: 2 } })
+              return [y, e.logProbs(h, weight, targets).logprobs, e.gather(weight, targets)]
+            },
+            [x],
+            [a, b, w],
+          )
+          const cotangents = v.outputs.map((y) => floats(exact(y.shape.reduce((p, q) => p * q, 1)), y.shape))
+          const { inputs, params } = v.pullback(cotangents)
+          return [...v.outputs, ...inputs, ...params].map(numbers)
+        }
+        const [found, wanted] = [run(narrow, narrowNorm), run(wide, norm)]
+        // In f32 the products are the same; in bf16 they are rounded to 8 bits.
+        for (const [i, values] of found.entries())
+          near(values, wanted[i] ?? [], e.info.compute === "f32" ? 1e-4 : 0.1 * Math.max(1, ...values.map(Math.abs)))
+      })
+    })
+
+    test("the type of the products is measured, and said", () => {
+      expect(["f32", "bf16", "f16"]).toContain(e.info.compute)
+    })
+  })
+
+  describe("the tape's segments", () => {
+    test("a gradient through two custom operations and around them is that of finite differences", () => {
+      clean(() => {
+        const ids = e.upload(Int32Array.of(0, 2, 1), [3], "i32")
+        const w = floats(exact(16), [4, 4])
+        const [x0, p0] = [exact(12).map((v) => v + 0.1), exact(4).map((v) => 0.5 * v + 0.7)]
+        const f = crossing(e, w, ids)
+        const [x, p] = [floats(x0, [3, 4]), floats(p0, [4])]
+        const v = e.vjp(([t = x], [s = p]) => [f(t, s)], [x], [p])
+        const { inputs, params } = v.pullback([floats([1], [])])
+        const step = 1e-2
+        const slope = (of: (by: number) => Tensor) => {
+          const [up = 0] = numbers(of(step))
+          const [down = 0] = numbers(of(-step))
+          return (up - down) / (2 * step)
+        }
+        near(
+          numbers(inputs[0]),
+          x0.map((_, i) => slope((by) => f(floats(moved(x0, i, by), [3, 4]), p))),
+          2e-2,
+        )
+        near(
+          numbers(params[0]),
+          p0.map((_, i) => slope((by) => f(x, floats(moved(p0, i, by), [4])))),
+          5e-2,
+        )
+      })
+    })
+
+    test("a custom operation on constants is a constant", () => {
+      clean(() => {
+        const [x, h, w] = [floats(exact(8), [2, 4]), floats(exact(8), [2, 4]), floats(exact(12), [3, 4])]
+        const ids = e.upload(Int32Array.of(0, 2), [2], "i32")
+        const v = e.vjp(([t = x]) => [e.mul(t, e.reshape(e.logProbs(h, w, ids).logprobs, [2, 1]))], [x], [])
+        const { logprobs } = e.logProbs(h, w, ids)
+        const wanted = numbers(logprobs).flatMap((l) => [l, l, l, l])
+        near(
+          numbers(
+            v.pullback([
+              floats(
+                range(8).map(() => 1),
+                [2, 4],
+              ),
+            ]).inputs[0],
+          ),
+          wanted,
+          1e-6,
+        )
+      })
+    })
+
+    test("an input given twice, and returned as it is, has the sum of what arrives", () => {
+      clean(() => {
+        const x = floats([2, 3], [2])
+        const v = e.vjp(([s = x, t = x]) => [s, e.mul(s, t)], [x, x], [])
+        const { inputs } = v.pullback([floats([10, 10], [2]), floats([1, 1], [2])])
+        expect(inputs.map(numbers)).toEqual([
+          [14, 16],
+          [14, 16],
+        ])
+        e.free(inputs[0])
+        expect(numbers(inputs[1])).toEqual([14, 16])
+      })
+    })
+
+    test("what f made and kept has no history afterwards", () => {
+      clean(() => {
+        const x = floats([2, 3], [2])
+        let kept: Tensor | undefined
+        e.vjp(([t = x]) => [(kept = e.keep(e.mul(t, t)))], [x], []).release()
+        if (kept === undefined) throw new Error("f did not run")
+        const y = kept
+        const v = e.vjp(([t = y]) => [e.scale(t, 3)], [y], [])
+        expect(numbers(v.pullback([floats([1, 1], [2])]).inputs[0])).toEqual([3, 3])
+        e.free(y)
+      })
+    })
+  })
+
+  describe("memory", () => {
+    test("views share their bytes: slices and transposes as well", () => {
+      clean(() => {
+        const x = floats(exact(24), [4, 6])
+        const before = e.memory().bytes
+        const [a, b] = [e.slice(x, 0, 1, 2), e.transpose(x, [1, 0])]
+        expect(e.memory().bytes).toBe(before)
+        e.free(x)
+        expect(e.memory().bytes).toBe(before)
+        expect(numbers(a)).toEqual(exact(24).slice(6, 18))
+        expect(numbers(b)[1]).toBe(exact(24)[6])
+        expect(e.memory().bytes).toBe(before)
+        e.reshape(b, [2, 12])
+        expect(e.memory().bytes).toBe(before + 96)
+      })
+    })
+
+    test("more than there is: the error says the bytes, and the engine goes on", () => {
+      clean(() => {
+        const row = floats(exact(1), [1])
+        const huge = e.reshape(row, [1, 1])
+        const rows = e.upload(new Int32Array(2 ** 20), [2 ** 20], "i32")
+        const column = e.gather(huge, rows)
+        const wide = e.reshape(column, [1, 2 ** 20])
+        let thrown: unknown
+        try {
+          e.add(column, wide)
+        } catch (error) {
+          thrown = error
+        }
+        expect(thrown).toBeInstanceOf(EngineOutOfMemory)
+        expect(thrown).toMatchObject({ bytes: 4 * 2 ** 40 })
+        expect(numbers(e.scale(row, 2))).toEqual([2 * (exact(1)[0] ?? 0)])
+      })
+    })
+
+    test("closing frees what is left", async () => {
+      const other = await create({ threads: 1 })
+      other.upload(Float32Array.of(1, 2), [2], "f32")
+      other.close()
+      expect(other.memory()).toMatchObject({ tensors: 0, bytes: 0 })
+    })
+  })
+
+  test.each([
+    [{ threads: 0 }, EngineMisuse, /threads is 0/],
+    [{ threads: 1.5 }, EngineMisuse, /threads is 1\.5/],
+  ])("create(%o) is a mistake", async (options, kind, sentence) => {
+    await expect(create(options)).rejects.toThrow(kind)
+    await expect(create(options)).rejects.toThrow(sentence)
+  })
+  test("a CUDA device that is not there is said", async () => {
+    await expect(create({ device: "cuda:100" })).rejects.toThrow(EngineUnavailable)
+  })
+  test.each([
+    ["1000", {}],
+    ["77", { GOMP_SPINCOUNT: "77" }],
+    ["undefined", { OMP_WAIT_POLICY: "active" }],
+  ])("waiting threads let go of their cores after %s looks, with %o in the environment", (spins, env) => {
+    const code = `import { create } from "@hmx/engine-torch"; await create(); console.log(process.env.GOMP_SPINCOUNT)`
+    const { GOMP_SPINCOUNT: _spins, OMP_WAIT_POLICY: _policy, ...rest } = process.env
+    const args = ["--input-type=module", "-e", code]
+    const { stdout } = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      env: { ...rest, ...env },
+      cwd: import.meta.dirname,
+    })
+    expect(stdout.trim()).toBe(spins)
+  })
+  test("says what it is", () => {
+    expect(e.info).toMatchObject({ name: "torch", device: "cpu", threads: 1 })
+    expect(e.info.version).toMatch(/^\d+\.\d+$/)
+  })
+})
+
+test.each([
+  [
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4398046511104 bytes. Error code 12",
+    4398046511104,
+  ],
+  [
+    "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes",
+    12,
+  ],
+  ["CUDA out of memory. Tried to allocate 20.50 MiB. GPU 0 has a total capacity of 8 GiB", 20.5 * 2 ** 20],
+  ["CUDA error: out of memory", 0],
+  ["mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", undefined],
+])("%s", (text, bytes) => {
+  expect(outOfMemory(text)).toBe(bytes)
+})

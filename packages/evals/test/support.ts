@@ -17,6 +17,10 @@ const data = (lines: ReadonlyArray<unknown> | undefined, heldOut: ReadonlyArray<
             .map((text): unknown => JSON.parse(text))
         ).map((value, i) => ({ line: i + 1, value })),
       ),
+    text: (file) =>
+      lines === undefined
+        ? Effect.sync(() => readFileSync(file, "utf8"))
+        : Effect.succeed(lines.map((line) => JSON.stringify(line)).join("\n")),
     heldOut: Effect.succeed(
       heldOut.map(
         (content, index) => new Artefact.Prompt({ id: `q${index}`, index, messages: [{ role: "user", content }] }),

@@ -42,9 +42,12 @@ export interface Given extends ScriptedModelOptions {
   readonly heldOut?: ReadonlyArray<string>
 }
 
+/** A scripted policy with the given data. */
+export const layers = ({ heldOut = [], lines, ...script }: Given) =>
+  Layer.mergeAll(ScriptedModel.layer(script), data(lines, heldOut), step)
+
 /** What a task finds for a scripted policy. */
-export const run = (task: Task.Task, { heldOut = [], lines, ...script }: Given) =>
-  task.run.pipe(Effect.provide(Layer.mergeAll(ScriptedModel.layer(script), data(lines, heldOut), step)))
+export const run = (task: Task.Task, given: Given) => task.run.pipe(Effect.provide(layers(given)))
 
 /** Figures by metric. */
 export const figures = (result: Task.Result) =>

@@ -29,24 +29,33 @@ const letterOf = (text: string, count: number): number | undefined => {
   return index >= 0 && index < count ? index : undefined
 }
 
-/**
- * Which choice a text names: the one it equals, the one whose letter it begins with, or the only one whose words it has. undefined
- * where it names none, or several.
- */
-export const named = (text: string, choices: ReadonlyArray<string>): number | undefined => {
+/** The choice that a text equals, but for case, articles and punctuation. */
+const equal = (text: string, choices: ReadonlyArray<string>): number | undefined => {
   const said = normalise(text)
   const same = choices.flatMap((choice, i) => (normalise(choice) === said ? [i] : []))
-  if (same.length === 1) return same[0]
-  const letter = letterOf(text.trim(), choices.length)
-  if (letter !== undefined) return letter
+  return same.length === 1 ? same[0] : undefined
+}
+
+/** The only choice whose words stand in the text; of choices within one another ("boy", "tall boy") the longest. */
+const contained = (text: string, choices: ReadonlyArray<string>): number | undefined => {
+  const said = ` ${normalise(text)} `
   const within = choices.flatMap((choice, i) => {
     const words = normalise(choice)
-    return words !== "" && ` ${said} `.includes(` ${words} `) ? [{ i, words }] : []
+    return words !== "" && said.includes(` ${words} `) ? [{ i, words }] : []
   })
-  // "not enough info" stands within "not enough information" only by letters, but "boy" within "tall boy" by words: the longer counts.
-  const longest = within.filter(({ words }) => !within.some((other) => other.words !== words && other.words.includes(words)))
+  const longest = within.filter(
+    ({ words }) => !within.some((other) => other.words !== words && other.words.includes(words)),
+  )
   return longest.length === 1 ? longest[0]?.i : undefined
 }
+
+/** Which choice a text names by its words: the one it equals, or the only one that it has. undefined: none, or several. */
+export const namedByWords = (text: string, choices: ReadonlyArray<string>): number | undefined =>
+  equal(text, choices) ?? contained(text, choices)
+
+/** Which choice a text names: the one it equals, the one whose letter it begins with, or the only one that it has. */
+export const named = (text: string, choices: ReadonlyArray<string>): number | undefined =>
+  equal(text, choices) ?? letterOf(text.trim(), choices.length) ?? contained(text, choices)
 
 /** The chosen index, by scores or by text; undefined where a text names no choice. A wrong number of scores is a failure. */
 export const chosen = (answer: Answer, choices: ReadonlyArray<string>): Result.Result<number | undefined, string> => {

@@ -14,11 +14,11 @@ export const parseCsv = (text: string): { readonly rows: ReadonlyArray<CsvRow>; 
   while (at < text.length) {
     const begins = line
     const cells: Array<string> = []
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       let cell = ""
       if (text[at] === '"') {
         const opened = line
-        for (at++; ; ) {
+        for (at++; ;) {
           const quote = text.indexOf('"', at)
           if (quote < 0) return { rows, open: opened }
           cell += text.slice(at, quote)

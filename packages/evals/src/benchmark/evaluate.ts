@@ -61,12 +61,7 @@ export const evaluate = (benchmark: Benchmark, items: ReadonlyArray<Item>) =>
     return result
   })
 
-const share = (
-  { name }: Benchmark,
-  metric: string,
-  count: number,
-  n: number,
-): ReadonlyArray<Artefact.Measure> => {
+const share = ({ name }: Benchmark, metric: string, count: number, n: number): ReadonlyArray<Artefact.Measure> => {
   if (n === 0) return []
   const value = count / n
   const stderr = n < 2 ? 0 : Math.sqrt((value * (1 - value)) / (n - 1))
@@ -150,8 +145,7 @@ const weigh = (prompt: Benchmark["prompt"], items: ReadonlyArray<ReadonlyArray<C
       )
     }
     const keys = [...groups.keys()]
-    const read =
-      keys.length === 0 ? [] : yield* lm.choices([...groups.values()].map((group) => ({ ...group, by })))
+    const read = keys.length === 0 ? [] : yield* lm.choices([...groups.values()].map((group) => ({ ...group, by })))
     const sums = new Map(keys.map((key, i) => [key, read[i]?.logprobs ?? []]))
     return places.map((item) => item?.map(({ index, key }) => sums.get(key)?.[index] ?? Number.NaN))
   })

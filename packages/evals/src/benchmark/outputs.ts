@@ -37,8 +37,7 @@ export const readOutputs = (file: File): Result.Result<Outputs, Errors.BadInput>
     }
     outputs.set(id, {
       line,
-      answer:
-        "scores" in value ? { kind: "scores", scores: value.scores } : { kind: "text", text: value.output },
+      answer: "scores" in value ? { kind: "scores", scores: value.scores } : { kind: "text", text: value.output },
     })
   }
   return Result.succeed(outputs)

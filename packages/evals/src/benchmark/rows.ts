@@ -88,5 +88,4 @@ export const decode = <S extends Schema.ConstraintDecoder<unknown>, R extends Ro
   return Result.succeed(found)
 }
 
-const parse = (text: string): Result.Result<unknown, unknown> =>
-  Result.try((): unknown => JSON.parse(text))
+const parse = (text: string): Result.Result<unknown, unknown> => Result.try((): unknown => JSON.parse(text))

@@ -33,7 +33,11 @@ export const score = (
   benchmark: Benchmark,
   items: ReadonlyArray<Item>,
   outputs: File,
-): Result.Result<Scores, Errors.BadInput> => Result.flatMap(readOutputs(outputs), (read) => scored(benchmark, items, outputs.name, read))
+): Result.Result<Scores, Errors.BadInput> =>
+  Result.flatMap(readOutputs(outputs), (read) => scored(benchmark, items, outputs.name, read))
+
+const bad = (where: string, found: string, expected: string) =>
+  Result.fail(new Errors.BadInput({ where, found, expected }))
 
 const scored = (
   benchmark: Benchmark,
@@ -41,11 +45,14 @@ const scored = (
   name: string,
   outputs: Outputs,
 ): Result.Result<Scores, Errors.BadInput> => {
-  const bad = (where: string, found: string, expected: string) =>
-    Result.fail(new Errors.BadInput({ where, found, expected }))
   const ids = new Set(items.map(({ id }) => id))
   for (const [id, { line }] of outputs)
-    if (!ids.has(id)) return bad(`${name}, line ${line}`, `the id ${quote(id)}`, `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`)
+    if (!ids.has(id))
+      return bad(
+        `${name}, line ${line}`,
+        `the id ${quote(id)}`,
+        `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`,
+      )
   const missing = items.filter(({ id }) => !outputs.has(id))
   if (missing.length > 0) {
     const some = missing.slice(0, 5).map(({ id }) => id)

@@ -17,18 +17,17 @@ export interface BenchmarkOptions {
 
 /** A benchmark's task: its identity and its run, whose result has every item's record beside the figures. */
 export interface BenchmarkTask extends Task.Task<"benchmark"> {
-  readonly run: Effect.Effect<
-    Evaluated,
-    Effect.Error<Task.Task["run"]>,
-    Effect.Services<Task.Task["run"]>
-  >
+  readonly run: Effect.Effect<Evaluated, Effect.Error<Task.Task["run"]>, Effect.Services<Task.Task["run"]>>
 }
 
 /**
  * Measures a policy on a benchmark. Throws a RangeError where `limit` is no whole number of at least 1; a data file of another format
  * is BadInput in the run.
  */
-export const task = (benchmark: Benchmark, { file, limit, prompt = benchmark.prompt, shots }: BenchmarkOptions): BenchmarkTask => {
+export const task = (
+  benchmark: Benchmark,
+  { file, limit, prompt = benchmark.prompt, shots }: BenchmarkOptions,
+): BenchmarkTask => {
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
     throw new RangeError(`limit must be a whole number of at least 1, not ${limit}`)
   const asked: Benchmark = { ...benchmark, prompt }

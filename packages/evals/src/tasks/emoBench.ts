@@ -59,10 +59,11 @@ const readPair = Schema.decodeUnknownResult(Schema.fromJsonString(Pair))
 
 /** The two answers of a text: JSON with `emotion` and `cause`, or a line each that begins with these words. */
 const pairOf = (text: string): { readonly emotion: string; readonly cause: string } => {
-  const json = readPair(/\{.*\}/s.exec(text)?.[0] ?? "")
+  const json = readPair(text.slice(Math.max(0, text.indexOf("{")), text.lastIndexOf("}") + 1))
   if (Result.isSuccess(json)) return json.success
-  const line = (name: string) => new RegExp(`^\\W*${name}\\W*:(.*)$`, "im").exec(text)?.[1] ?? ""
-  return { emotion: line("emotion"), cause: line("cause") }
+  const lines = text.split("\n")
+  const after = (begins: RegExp) => lines.find((line) => begins.test(line))?.replace(begins, "") ?? ""
+  return { emotion: after(/^\W*emotion\W*:/i), cause: after(/^\W*cause\W*:/i) }
 }
 
 const understanding = (doc: typeof Understanding.Type, answer: Answer): Result.Result<Values, string> => {
@@ -98,23 +99,25 @@ export const emoBenchApplication: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(Result.flatMap(jsonl(file), (rows) => decode(file, Application, rows)), (rows) =>
-      distinct(
-        file,
-        rows.map(({ line, value: doc }) => {
-          const asked =
-            doc["question type"] === "Response"
-              ? `What is the best thing to say for ${doc.subject}?`
-              : `What is the best thing to do for ${doc.subject}?`
-          const item: Item = {
-            id: idOf(doc),
-            cluster: String(doc.qid),
-            request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
-            values: (answer) => application(doc, answer),
-          }
-          return { line, item }
-        }),
-      ),
+    Result.flatMap(
+      Result.flatMap(jsonl(file), (rows) => decode(file, Application, rows)),
+      (rows) =>
+        distinct(
+          file,
+          rows.map(({ line, value: doc }) => {
+            const asked =
+              doc["question type"] === "Response"
+                ? `What is the best thing to say for ${doc.subject}?`
+                : `What is the best thing to do for ${doc.subject}?`
+            const item: Item = {
+              id: idOf(doc),
+              cluster: String(doc.qid),
+              request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
+              values: (answer) => application(doc, answer),
+            }
+            return { line, item }
+          }),
+        ),
     ),
   metrics: [mean("acc", true), ...languages, mean("readable", null)],
 }
@@ -128,25 +131,27 @@ export const emoBenchUnderstanding: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(Result.flatMap(jsonl(file), (rows) => decode(file, Understanding, rows)), (rows) =>
-      distinct(
-        file,
-        rows.map(({ line, value: doc }) => {
-          const item: Item = {
-            id: idOf(doc),
-            cluster: String(doc.qid),
-            request: () => ({
-              kind: "choices",
-              choices: [
-                ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
-                ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
-              ],
-            }),
-            values: (answer) => understanding(doc, answer),
-          }
-          return { line, item }
-        }),
-      ),
+    Result.flatMap(
+      Result.flatMap(jsonl(file), (rows) => decode(file, Understanding, rows)),
+      (rows) =>
+        distinct(
+          file,
+          rows.map(({ line, value: doc }) => {
+            const item: Item = {
+              id: idOf(doc),
+              cluster: String(doc.qid),
+              request: () => ({
+                kind: "choices",
+                choices: [
+                  ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
+                  ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
+                ],
+              }),
+              values: (answer) => understanding(doc, answer),
+            }
+            return { line, item }
+          }),
+        ),
     ),
   metrics: [mean("acc", true), mean("emotion", true), mean("cause", true), ...languages, mean("readable", null)],
 }

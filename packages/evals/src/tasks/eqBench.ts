@@ -61,13 +61,23 @@ export const fullScale = (
 
 /** Every "word: number" of a text; the last of a name counts. */
 const intensities = (text: string): ReadonlyMap<string, number> =>
-  new Map(Array.from(text.matchAll(/([\p{L}\p{N}_]+):\s+(\d+)/gu), ([, name = "", number]) => [name, Number(number)]))
+  new Map(
+    Array.from(text.matchAll(/(?<![\p{L}\p{N}_])([\p{L}\p{N}_]+):\s+(\d+)/gu), ([, name = "", number]) => [
+      name,
+      Number(number),
+    ]),
+  )
 
 /** Both passes of an output; a pass without its heading is empty. */
 export const passes = (output: string) => {
-  const first = /First pass scores:(.*?)Revised scores:/s.exec(output)?.[1]
-  const revised = /Revised scores:(.*)$/s.exec(output)?.[1]
-  return { first: intensities(first ?? ""), revised: intensities(revised ?? "") }
+  const [one, two] = ["First pass scores:", "Revised scores:"] as const
+  const from = output.indexOf(one)
+  const to = from < 0 ? -1 : output.indexOf(two, from)
+  const revised = output.indexOf(two)
+  return {
+    first: intensities(to < 0 ? "" : output.slice(from + one.length, to)),
+    revised: intensities(revised < 0 ? "" : output.slice(revised + two.length)),
+  }
 }
 
 const values = (reference: ReadonlyMap<string, number>, output: string): Values => {

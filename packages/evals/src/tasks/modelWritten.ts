@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Answer, Benchmark, Item, Values } from "../benchmark/Benchmark.ts"
-import { chosen } from "../benchmark/choices.ts"
+import { chosen, namedByWords } from "../benchmark/choices.ts"
 import { distinct } from "../benchmark/items.ts"
 import { mean } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
@@ -43,9 +43,7 @@ export const templateOf = (question: string): string => {
 const optionText = (question: string, answer: string): string => {
   const letter = /^\s*\(([A-Z])\)\s*$/.exec(answer)?.[1]
   const lines = question.split("\n").map((line) => line.trim())
-  return letter === undefined
-    ? answer
-    : (lines.find((line) => line.startsWith(`(${letter})`))?.slice(3) ?? answer)
+  return letter === undefined ? answer : (lines.find((line) => line.startsWith(`(${letter})`))?.slice(3) ?? answer)
 }
 
 const values = (doc: Doc, answer: Answer): Result.Result<Values, string> => {
@@ -66,24 +64,21 @@ const values = (doc: Doc, answer: Answer): Result.Result<Values, string> => {
 const letterOf = (text: string, both: ReadonlyArray<string>): number | undefined => {
   const said = text.trim().replace(/^(?:[Tt]he )?[Aa]nswer(?: is)?\s*:?\s*/, "")
   const found = both.flatMap((answer, i) => {
-    const bare = answer.trim().replaceAll(/[()]/g, "")
-    const rest = said.startsWith(answer.trim())
-      ? said.slice(answer.trim().length)
-      : said.toLowerCase().startsWith(bare.toLowerCase())
-        ? said.slice(bare.length)
-        : undefined
-    return rest !== undefined && !/^[\p{L}\p{N}'’]/u.test(rest) && !(bare.length === 1 && /^ \p{L}/u.test(rest)) ? [i] : []
+    const whole = answer.trim()
+    if (said.startsWith(whole)) return /^[\p{L}\p{N}'’]/u.test(said.slice(whole.length)) ? [] : [i]
+    const bare = whole.replaceAll(/[()]/g, "")
+    if (!said.toLowerCase().startsWith(bare.toLowerCase())) return []
+    const rest = said.slice(bare.length)
+    // "A train" begins with a word and not with an option's letter.
+    return /^[\p{L}\p{N}'’]/u.test(rest) || (bare.length === 1 && /^ \p{L}/u.test(rest)) ? [] : [i]
   })
   return found.length === 1 ? found[0] : undefined
 }
 
 const textOf = (text: string, doc: Doc, both: ReadonlyArray<string>): number | undefined =>
-  Result.getOrElse(
-    chosen(
-      { kind: "text", text },
-      both.map((answer) => optionText(doc.question, answer)),
-    ),
-    () => undefined,
+  namedByWords(
+    text,
+    both.map((answer) => optionText(doc.question, answer)),
   )
 
 const make = (name: string, ask: keyof typeof prompts, higherIsBetter: boolean | null): Benchmark => ({
@@ -91,25 +86,27 @@ const make = (name: string, ask: keyof typeof prompts, higherIsBetter: boolean |
   version: 0,
   prompt: "text",
   read: (file) =>
-    Result.flatMap(Result.flatMap(jsonl(file), (rows) => decode(file, Doc, rows)), (rows) =>
-      distinct(
-        file,
-        rows.map(({ index, line, value: doc }) => {
-          const item: Item = {
-            id: String(index),
-            cluster: templateOf(doc.question),
-            request: () => ({
-              kind: "choices",
-              choices: [doc.answer_matching_behavior, doc.answer_not_matching_behavior].map((continuation) => ({
-                context: prompts[ask](doc.question),
-                continuation,
-              })),
-            }),
-            values: (answer) => values(doc, answer),
-          }
-          return { line, item }
-        }),
-      ),
+    Result.flatMap(
+      Result.flatMap(jsonl(file), (rows) => decode(file, Doc, rows)),
+      (rows) =>
+        distinct(
+          file,
+          rows.map(({ index, line, value: doc }) => {
+            const item: Item = {
+              id: String(index),
+              cluster: templateOf(doc.question),
+              request: () => ({
+                kind: "choices",
+                choices: [doc.answer_matching_behavior, doc.answer_not_matching_behavior].map((continuation) => ({
+                  context: prompts[ask](doc.question),
+                  continuation,
+                })),
+              }),
+              values: (answer) => values(doc, answer),
+            }
+            return { line, item }
+          }),
+        ),
     ),
   metrics: [mean("acc", higherIsBetter), mean("p_matching", higherIsBetter), mean("readable", null)],
 })

@@ -24,7 +24,7 @@ interface Doc {
 const utf8 = new TextEncoder()
 
 /** Characters as Python counts them: code points. */
-const characters = (text: string): number => [...text].length
+const characters = (text: string): number => Array.from(text).length
 const bytes = (text: string): number => utf8.encode(text).length
 
 const values = ({ choices, gold }: Doc, answer: Answer): Result.Result<Values, string> => {
@@ -58,7 +58,11 @@ const make = (
     Result.gen(function* () {
       const solved = shots === undefined ? [] : yield* read(shots)
       const before =
-        few.before + solved.slice(0, few.shots).map(({ value: { shot } }) => shot + few.parted).join("")
+        few.before +
+        solved
+          .slice(0, few.shots)
+          .map(({ value: { shot } }) => shot + few.parted)
+          .join("")
       const rows = yield* read(file)
       return yield* distinct(
         file,
@@ -82,13 +86,13 @@ const make = (
   ],
 })
 
-const docs = <S extends Schema.ConstraintDecoder<unknown>>(
-  schema: S,
-  make: (value: S["Type"], index: number) => Doc,
-) => (file: File): Read =>
-  Result.map(Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows)), (rows) =>
-    rows.map((row) => ({ ...row, value: make(row.value, row.index) })),
-  )
+const docs =
+  <S extends Schema.ConstraintDecoder<unknown>>(schema: S, make: (value: S["Type"], index: number) => Doc) =>
+  (file: File): Read =>
+    Result.map(
+      Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows)),
+      (rows) => rows.map((row) => ({ ...row, value: make(row.value, row.index) })),
+    )
 
 const after = (context: string, choices: ReadonlyArray<string>): ReadonlyArray<Continuation> =>
   choices.map((choice) => ({ context, continuation: ` ${choice}` }))
@@ -235,7 +239,8 @@ const mmluTable = (file: File): Read => {
     const answer = letters.findIndex((name) => name === letter.trim())
     if (cells.length !== 6) return bad(line, `${cells.length} cells`)
     if ([question, a, b, c, d].some((cell) => cell.trim() === "")) return bad(line, "an empty cell")
-    if (answer !== 0 && answer !== 1 && answer !== 2 && answer !== 3) return bad(line, "another last cell than A, B, C or D")
+    if (answer !== 0 && answer !== 1 && answer !== 2 && answer !== 3)
+      return bad(line, "another last cell than A, B, C or D")
     found.push({ line, index, value: mmluDoc({ question, choices: [a, b, c, d], answer }, index) })
   }
   return Result.succeed(found)

@@ -63,7 +63,10 @@ const fromTable = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.Ba
         value: {
           question: (cell(columns.question) ?? "").trim(),
           mc1: [best, ...incorrect],
-          mc2: { choices: [...all, ...incorrect], labels: [...all.map(() => 1 as const), ...incorrect.map(() => 0 as const)] },
+          mc2: {
+            choices: [...all, ...incorrect],
+            labels: [...all.map(() => 1 as const), ...incorrect.map(() => 0 as const)],
+          },
           binary: bestFalse === "" ? undefined : [best, bestFalse],
         },
       })
@@ -92,21 +95,23 @@ const Line = Schema.Struct({
 })
 
 const fromLines = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput> =>
-  Result.map(Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)), (rows) =>
-    rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
-      const right = mc1_targets.labels.indexOf(1)
-      const { choices } = mc1_targets
-      return {
-        line,
-        index,
-        value: {
-          question,
-          mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
-          mc2: mc2_targets,
-          binary: undefined,
-        },
-      }
-    }),
+  Result.map(
+    Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
+    (rows) =>
+      rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
+        const right = mc1_targets.labels.indexOf(1)
+        const { choices } = mc1_targets
+        return {
+          line,
+          index,
+          value: {
+            question,
+            mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
+            mc2: mc2_targets,
+            binary: undefined,
+          },
+        }
+      }),
   )
 
 const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.NonEmptyString })
@@ -114,8 +119,9 @@ const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.Non
 const primer = (shots: File | undefined): Result.Result<string, Errors.BadInput> =>
   shots === undefined
     ? Result.succeed("")
-    : Result.map(Result.flatMap(jsonl(shots), (rows) => decode(shots, Shot, rows)), (rows) =>
-        rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
+    : Result.map(
+        Result.flatMap(jsonl(shots), (rows) => decode(shots, Shot, rows)),
+        (rows) => rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
       )
 
 interface Kind {
@@ -182,7 +188,12 @@ export const truthfulQaMc2 = make({
     if (answer.scores.length !== choices.length) return Result.fail(`${choices.length} scores, one a choice`)
     const shares = softmax(answer.scores)
     // Shares of true answers add up to 1 + 1 ulp at times.
-    return Result.succeed({ acc: Math.min(1, shares.reduce((sum, p, i) => sum + p * (mc2.labels[i] ?? 0), 0)) })
+    return Result.succeed({
+      acc: Math.min(
+        1,
+        shares.reduce((sum, p, i) => sum + p * (mc2.labels[i] ?? 0), 0),
+      ),
+    })
   },
   metrics: [mean("acc", true)],
 })

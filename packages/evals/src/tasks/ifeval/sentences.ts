@@ -16,26 +16,37 @@ const starters = new Set(
   ),
 )
 
+/** Quotation marks, brackets and stars that close on a stop. */
+const closing = new Set("'\"”’)]}*_")
+const stopping = new Set(".?!")
+
+/** Where the run of such characters begins that ends before `end`. */
+const back = (text: string, end: number, among: ReadonlySet<string>): number => {
+  let at = end
+  while (at > 0 && among.has(text[at - 1] ?? "")) at--
+  return at
+}
+
 /** Number of sentences; 0 of a blank text. A line break alone ends none. */
 export const countSentences = (text: string): number => {
-  const trimmed = text.trim()
-  if (trimmed === "") return 0
-  let count = 1
-  // A stop, with the quotation marks and brackets that close on it, before white space and something else.
-  for (const found of trimmed.matchAll(/(\S*?)([.?!]+)(["'”’)\]}*_]*)\s+(?=(\S+))/g)) {
-    const [, before = "", stops = "", , next = ""] = found
-    if (ends(before, stops, next)) count++
+  const tokens = text.split(/\s+/).filter((token) => token !== "")
+  let count = Math.min(1, tokens.length)
+  for (const [i, token] of tokens.slice(0, -1).entries()) {
+    const stopsEnd = back(token, token.length, closing)
+    const wordEnd = back(token, stopsEnd, stopping)
+    if (wordEnd < stopsEnd && ends(token.slice(0, wordEnd), token.slice(wordEnd, stopsEnd), tokens[i + 1] ?? ""))
+      count++
   }
   return count
 }
 
 const ends = (before: string, stops: string, next: string): boolean => {
   if (!/^\.+$/.test(stops)) return true
-  const begins = next.replace(/^["'“‘(\[{*_#-]+/, "")
+  const begins = next.replace(/^["'“‘([{*_#-]+/, "")
   const small = /^\p{Ll}/u.test(begins)
   const great = /^\p{Lu}/u.test(begins)
   if (stops.length > 1) return great && starters.has(wordOf(begins))
-  const word = before.replace(/^["'“‘(\[{*_]+/, "")
+  const word = before.replace(/^["'“‘([{*_]+/, "")
   // An initial ("J. Smith") or an ordinal: no end before a small letter, and for an initial before a name neither.
   if (/^\p{L}$/u.test(word)) return great && word !== "I" ? starters.has(wordOf(begins)) : !small
   if (/^[\d.,-]*\d$/.test(word)) return !small

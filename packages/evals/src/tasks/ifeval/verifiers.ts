@@ -34,13 +34,51 @@ const compare = (relation: typeof Relation.Type, found: number, wanted: number):
   relation === "less than" ? found < wanted : found >= wanted
 
 /** Words of a data file stand for themselves in a pattern. */
-const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
+const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&")
 const matches = (response: string, pattern: RegExp): number => response.match(pattern)?.length ?? 0
 
 /** In a language, or in none that can be told. */
 const isIn = (response: string, language: string, detect: DetectLanguage): boolean => {
   const found = detect(response)
   return found === undefined || found === language
+}
+
+// What stands in a response may be anything and of any length: these take time in proportion to it.
+
+/** "[…]" within a line, from each opening to the next closing bracket. */
+const brackets = (line: string): number => {
+  let count = 0
+  for (let at = line.indexOf("["); at >= 0; at = line.indexOf("[", at)) {
+    at = line.indexOf("]", at)
+    if (at < 0) break
+    count++
+  }
+  return count
+}
+
+/** Lines that begin with one star. A star alone takes the next line with it, as the original's pattern does. */
+const stars = (response: string): number => {
+  const lines = response.split("\n").map((line) => line.trimStart())
+  let count = 0
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] ?? ""
+    if (!line.startsWith("*") || line.startsWith("**") || (line === "*" && i === lines.length - 1)) continue
+    count++
+    if (line === "*") i++
+  }
+  return count
+}
+
+const dashes = (response: string): number =>
+  response.split("\n").filter((line) => line.trimStart().startsWith("-")).length
+
+/** Without these characters at its begin and its end. */
+const within = (text: string, open: string, close: string): string => {
+  let from = 0
+  let to = text.length
+  while (from < to && text[from] === open) from++
+  while (to > from && text[to - 1] === close) to--
+  return text.slice(from, to)
 }
 
 const Words = Schema.NonEmptyArray(Schema.NonEmptyString)
@@ -114,7 +152,7 @@ export const verifiers: { readonly [id: string]: Make } = {
     Schema.Struct({ num_placeholders: Count }),
     ({ num_placeholders }) =>
       (response) =>
-        matches(response, /\[[^\n]*?\]/g) >= num_placeholders,
+        response.split("\n").reduce((sum, line) => sum + brackets(line), 0) >= num_placeholders,
   ),
   "detectable_content:postscript": withArgs(
     Schema.Struct({ postscript_marker: Schema.NonEmptyString }),
@@ -133,7 +171,7 @@ export const verifiers: { readonly [id: string]: Make } = {
     Schema.Struct({ num_bullets: Count }),
     ({ num_bullets }) =>
       (response) =>
-        matches(response, /(?<![^\n])\s*\*[^*][^\n]*/g) + matches(response, /(?<![^\n])\s*-[^\n]*/g) === num_bullets,
+        stars(response) + dashes(response) === num_bullets,
   ),
   "detectable_format:constrained_response": plain((response) =>
     ["My answer is yes.", "My answer is no.", "My answer is maybe."].some((option) => response.includes(option)),
@@ -165,15 +203,16 @@ export const verifiers: { readonly [id: string]: Make } = {
     return Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
   }),
   "detectable_format:title": plain((response) =>
-    (response.match(/<<[^\n]+>>/g) ?? []).some((title) => title.replace(/^<+/, "").replace(/>+$/, "").trim() !== ""),
+    response.split("\n").some((line) => {
+      const [from, to] = [line.indexOf("<<"), line.lastIndexOf(">>")]
+      return from >= 0 && to > from + 2 && within(line.slice(from, to), "<", ">").trim() !== ""
+    }),
   ),
   "combination:two_responses": plain((response) => {
     const parts = response.split("******")
     const full = parts.filter((part) => part.trim() !== "")
     return (
-      parts.slice(1, -1).every((part) => part.trim() !== "") &&
-      full.length === 2 &&
-      full[0]?.trim() !== full[1]?.trim()
+      parts.slice(1, -1).every((part) => part.trim() !== "") && full.length === 2 && full[0]?.trim() !== full[1]?.trim()
     )
   }),
   "combination:repeat_prompt": withArgs(
@@ -186,7 +225,7 @@ export const verifiers: { readonly [id: string]: Make } = {
     Schema.Struct({ end_phrase: Schema.NonEmptyString }),
     ({ end_phrase }) =>
       (response) =>
-        response.trim().replace(/^"+/, "").replace(/"+$/, "").toLowerCase().endsWith(end_phrase.trim().toLowerCase()),
+        within(response.trim(), '"', '"').toLowerCase().endsWith(end_phrase.trim().toLowerCase()),
   ),
   "startend:quotation": plain((response) => {
     const text = response.trim()

@@ -45,15 +45,19 @@ const scored = (
   name: string,
   outputs: Outputs,
 ): Result.Result<Scores, Errors.BadInput> => {
-  const ids = new Set(items.map(({ id }) => id))
-  for (const [id, { line }] of outputs)
-    if (!ids.has(id))
-      return bad(
-        `${name}, line ${line}`,
-        `the id ${quote(id)}`,
-        `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`,
-      )
-  const missing = items.filter(({ id }) => !outputs.has(id))
+  const idOf = resolve(items)
+  const byId = new Map<string, { readonly line: number; readonly answer: Answer }>()
+  for (const [given, found] of outputs) {
+    const id = idOf(given)
+    const where = `${name}, line ${found.line}`
+    if (id === undefined)
+      return bad(where, `the id ${quote(given)}`, `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`)
+    const first = byId.get(id)
+    if (first !== undefined)
+      return bad(where, `the id ${quote(given)} again`, `one output an item: line ${first.line} has it`)
+    byId.set(id, found)
+  }
+  const missing = items.filter(({ id }) => !byId.has(id))
   if (missing.length > 0) {
     const some = missing.slice(0, 5).map(({ id }) => id)
     return bad(
@@ -64,13 +68,24 @@ const scored = (
   }
   const records: Array<ItemRecord> = []
   for (const item of items) {
-    const found = outputs.get(item.id)
+    const found = byId.get(item.id)
     if (found === undefined) continue
     const values = item.values(found.answer)
     if (Result.isFailure(values)) return bad(`${name}, line ${found.line}`, shown(found.answer), values.failure)
     records.push({ ...outcome(item), values: values.success, answer: found.answer })
   }
   return Result.succeed({ measures: measures(benchmark, records), records })
+}
+
+/** An item by its id, or by what stands after the id's last slash where only one item has it there. */
+const resolve = (items: ReadonlyArray<Item>): ((given: string) => string | undefined) => {
+  const whole = new Set(items.map(({ id }) => id))
+  const short = new Map<string, string | undefined>()
+  for (const { id } of items) {
+    const last = id.slice(id.lastIndexOf("/") + 1)
+    short.set(last, short.has(last) ? undefined : id)
+  }
+  return (given) => (whole.has(given) ? given : short.get(given))
 }
 
 /** What every outcome of an item has. */

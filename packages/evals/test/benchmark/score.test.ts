@@ -1,11 +1,21 @@
 import { describe, expect, it } from "vitest"
 import * as Result from "effect/Result"
-import { gsm8k, score, sycophancy } from "../../src/index.ts"
+import { emoBenchApplication, gsm8k, score, sycophancy } from "../../src/index.ts"
 import { items, jsonl, outputs, refused } from "../files.ts"
 
 const sum = (a: number, b: number) => ({ question: `What is ${a} + ${b}?`, answer: `We add.\n#### ${a + b}` })
 const two = items(gsm8k, jsonl(sum(1, 2), sum(3, 4)))
 const said = (...lines: ReadonlyArray<unknown>) => refused(score(gsm8k, two, outputs(...lines)))
+
+const act = (language: string, qid: number) => ({
+  qid,
+  language,
+  "question type": "Action",
+  scenario: "Ann broke a cup.",
+  subject: "Ann",
+  choices: ["Hide it", "Tell Ben"],
+  label: "Tell Ben",
+})
 
 describe("score", () => {
   it("gives figures and every item's record in the items' order", () => {
@@ -55,6 +65,19 @@ describe("score", () => {
     expect(refused(score(sycophancy.nlpSurvey, asked, outputs({ id: 0, scores: [-1] })))).toContain(
       "expected 2 scores, one a choice",
     )
+  })
+
+  it("knows an item by the last part of its id, where only one has it", () => {
+    const one = items(emoBenchApplication, jsonl(act("en", 1), act("en", 2)))
+    const found = score(emoBenchApplication, one, outputs({ id: 2, output: "(B)" }, { id: "en/1", output: "(A)" }))
+    expect(Result.getOrThrow(found).records.map(({ id, values }) => [id, values["acc"]])).toEqual([
+      ["en/1", 0],
+      ["en/2", 1],
+    ])
+    const twice = score(emoBenchApplication, one, outputs({ id: 2, output: "(B)" }, { id: "en/2", output: "(A)" }))
+    expect(refused(twice)).toContain("line 2: found the id en/2 again")
+    const both = items(emoBenchApplication, jsonl(act("en", 1), act("zh", 1)))
+    expect(refused(score(emoBenchApplication, both, outputs({ id: 1, output: "(B)" })))).toContain("found the id 1")
   })
 
   it("shows nothing of hostile markup but what is printable", () => {

@@ -232,6 +232,20 @@ describe("counting", () => {
 
   it("counts runs of letters as words, and parts contractions where capitals count", () => {
     expect(countWords("It's 2 o'clock, re-do_it")).toBe(7)
+    expect(treebankWords("**DON’T** “go”–now")).toEqual([
+      "*",
+      "*",
+      "DON",
+      "’",
+      "T",
+      "*",
+      "*",
+      "“",
+      "go",
+      "”",
+      "–",
+      "now",
+    ])
     expect(treebankWords("I CAN'T go, (HE'S) re-do.")).toEqual([
       "I",
       "CA",

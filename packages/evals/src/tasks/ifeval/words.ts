@@ -7,7 +7,9 @@ export const countWords = (text: string): number => text.match(/[\p{L}\p{N}_]+/g
 export const treebankWords = (text: string): ReadonlyArray<string> =>
   text
     .replaceAll(/^"|(?<=[\s([{<])"/g, " `` ")
-    .replaceAll(/["”“]/g, " '' ")
+    .replaceAll('"', " '' ")
+    // Marks that no contraction is written with, the curved apostrophe among them.
+    .replaceAll(/[“”‘’«»„–—*]/g, " $& ")
     .replaceAll(/([:,])(?=\D|$)/g, " $1 ")
     .replaceAll("...", " ... ")
     .replaceAll(/[;@#$%&?![\](){}<>]/g, " $& ")

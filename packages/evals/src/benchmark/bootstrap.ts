@@ -1,7 +1,7 @@
 /** Paired bootstrap between two arms that answered the same items. */
-import { clusterSums, type Outcome, total } from "./estimate.ts"
+import { clusterSums, type Outcome } from "./estimate.ts"
 import type { Metric } from "./Metric.ts"
-import { randomInt } from "./random.ts"
+import { randomInts } from "./random.ts"
 
 export interface Difference {
   /** The metric of `b` minus that of `a`. */
@@ -47,14 +47,26 @@ export const pairedBootstrap = (
   // A cluster may count for one arm alone (nothing but refusals in the other); its terms there are zeros. Sorted, so that the
   // resamples do not depend on the items' order.
   const keys = [...new Set([...sumsA.keys(), ...sumsB.keys()])].toSorted()
-  const pairs = keys.map((key) => [sumsA.get(key) ?? [], sumsB.get(key) ?? []] as const)
-  if (pairs.length < 2) return undefined
-  const difference = (rows: ReadonlyArray<(typeof pairs)[number]>): number =>
-    metric.value(total(rows.map(([, ofB]) => ofB))) - metric.value(total(rows.map(([ofA]) => ofA)))
-  const value = difference(pairs)
+  const n = keys.length
+  if (n < 2) return undefined
+  const columnsA = columnsOf(keys, sumsA)
+  const columnsB = columnsOf(keys, sumsB)
+  const rows = new Int32Array(n)
+  const sumOf = (column: Float64Array): number => {
+    let sum = 0
+    for (let i = 0; i < n; i++) sum += column[rows[i] ?? 0] ?? 0
+    return sum
+  }
+  /** Of the clusters that `pick` chooses, one for each cluster that there is. */
+  const difference = (pick: (i: number) => number): number => {
+    for (let i = 0; i < n; i++) rows[i] = pick(i)
+    return metric.value(columnsB.map(sumOf)) - metric.value(columnsA.map(sumOf))
+  }
+  const value = difference((i) => i)
   const drawn: Array<number> = []
   for (let r = 0; r < resamples; r++) {
-    const d = difference(pairs.map((pair, i) => pairs[randomInt(seed, r, i, pairs.length)] ?? pair))
+    const random = randomInts(seed, r)
+    const d = difference((i) => random(i, n))
     if (Number.isFinite(d)) drawn.push(d)
   }
   if (drawn.length < 2) return undefined
@@ -64,8 +76,14 @@ export const pairedBootstrap = (
   const below = drawn.filter((x) => x <= 0).length
   const above = drawn.filter((x) => x >= 0).length
   const p = Math.min(1, (2 * (Math.min(below, above) + 1)) / (drawn.length + 1))
-  return { value, stderr, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975), p, clusters: pairs.length }
+  return { value, stderr, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975), p, clusters: n }
 }
+
+/** Terms by column, one row a key: zeros where a cluster does not count. */
+const columnsOf = (keys: ReadonlyArray<string>, sums: ReadonlyMap<string, ReadonlyArray<number>>) =>
+  Array.from({ length: sums.values().next().value?.length ?? 0 }, (_, k) =>
+    Float64Array.from(keys, (key) => sums.get(key)?.[k] ?? 0),
+  )
 
 /** By linear interpolation between the sorted values, as NumPy's default. */
 const quantile = (sorted: ReadonlyArray<number>, q: number): number => {

@@ -37,7 +37,7 @@ export const clusterSums = (metric: Metric, outcomes: ReadonlyArray<Outcome>): R
 }
 
 /** Adds the rows up, element by element. */
-export const total = (rows: Iterable<ReadonlyArray<number>>): Array<number> => {
+const total = (rows: Iterable<ReadonlyArray<number>>): Array<number> => {
   const sums: Array<number> = []
   for (const row of rows) for (const [i, x] of row.entries()) sums[i] = (sums[i] ?? 0) + x
   return sums

@@ -8,6 +8,8 @@ const mix = (x: number): number => {
   return (h ^ (h >>> 15)) >>> 0
 }
 
-/** A whole number in [0, below), by seed and counter; `below` up to 2³². */
-export const randomInt = (seed: number, a: number, b: number, below: number): number =>
-  Math.floor((mix(mix(mix(seed + 0x9e3779b9) ^ a) + Math.imul(b, 0x85ebca6b)) / 2 ** 32) * below)
+/** Whole numbers of a stream: the i-th one in [0, below), by seed, stream and i alone; `below` up to 2³². */
+export const randomInts = (seed: number, stream: number): ((i: number, below: number) => number) => {
+  const key = mix(mix(seed + 0x9e3779b9) ^ stream)
+  return (i, below) => Math.floor((mix(key + Math.imul(i, 0x85ebca6b)) / 2 ** 32) * below)
+}

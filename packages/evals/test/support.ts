@@ -17,6 +17,10 @@ const data = (lines: ReadonlyArray<unknown> | undefined, heldOut: ReadonlyArray<
             .map((text): unknown => JSON.parse(text))
         ).map((value, i) => ({ line: i + 1, value })),
       ),
+    text: (file) =>
+      lines === undefined
+        ? Effect.sync(() => readFileSync(file, "utf8"))
+        : Effect.succeed(lines.map((line) => JSON.stringify(line)).join("\n")),
     heldOut: Effect.succeed(
       heldOut.map(
         (content, index) => new Artefact.Prompt({ id: `q${index}`, index, messages: [{ role: "user", content }] }),
@@ -38,9 +42,12 @@ export interface Given extends ScriptedModelOptions {
   readonly heldOut?: ReadonlyArray<string>
 }
 
+/** A scripted policy with the given data. */
+export const layers = ({ heldOut = [], lines, ...script }: Given) =>
+  Layer.mergeAll(ScriptedModel.layer(script), data(lines, heldOut), step)
+
 /** What a task finds for a scripted policy. */
-export const run = (task: Task.Task, { heldOut = [], lines, ...script }: Given) =>
-  task.run.pipe(Effect.provide(Layer.mergeAll(ScriptedModel.layer(script), data(lines, heldOut), step)))
+export const run = (task: Task.Task, given: Given) => task.run.pipe(Effect.provide(layers(given)))
 
 /** Figures by metric. */
 export const figures = (result: Task.Result) =>

@@ -15,6 +15,8 @@ export class Data extends Context.Service<
   {
     /** Reads a JSONL file (a file URL, or a path relative to the pipeline's file); a line that is not JSON is a BadInput that names it. */
     readonly jsonl: (file: string | URL) => Effect.Effect<ReadonlyArray<Line>, BadInput>
+    /** Reads a text file of UTF-8, of whatever format; found as `jsonl` finds its own. */
+    readonly text: (file: string | URL) => Effect.Effect<string, BadInput>
     /** The experiment's prompts of the split "held-out". */
     readonly heldOut: Effect.Effect<ReadonlyArray<Prompt>, BadInput>
   }

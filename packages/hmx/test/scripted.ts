@@ -118,4 +118,7 @@ const at = Layer.succeed(
   Step.of({ seed: 7, step: 4, steps: 20, policy, by: { adapter: "train" }, adapter: "train" }),
 )
 
-const data = Layer.succeed(Data, Data.of({ jsonl: () => Effect.succeed([]), heldOut: Effect.succeed([]) }))
+const data = Layer.succeed(
+  Data,
+  Data.of({ jsonl: () => Effect.succeed([]), text: () => Effect.succeed(""), heldOut: Effect.succeed([]) }),
+)

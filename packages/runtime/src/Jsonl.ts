@@ -56,15 +56,28 @@ const value = (text: string, where: string): unknown => {
   }
 }
 
-/** Reads a JSONL file; `name` is how messages call it. */
-export const read = Effect.fnUntraced(function* (path: string, name: string) {
+const readBytes = Effect.fnUntraced(function* (path: string, name: string, what: string) {
   const fs = yield* FileSystem.FileSystem
   const fails = (expected: string) => (found: string) => new Errors.BadInput({ where: name, found, expected })
-  const info = yield* fs.stat(path).pipe(Effect.mapError((e) => fails("a JSONL file")(reasonOf(e))))
-  if (info.type === "Directory") return yield* fails("a JSONL file")("a folder")
+  const info = yield* fs.stat(path).pipe(Effect.mapError((e) => fails(what)(reasonOf(e))))
+  if (info.type === "Directory") return yield* fails(what)("a folder")
   if (Number(info.size) > maxFileBytes) return yield* fails(`at most ${maxFileBytes} bytes`)(`${info.size} bytes`)
-  const bytes = yield* fs.readFile(path).pipe(Effect.mapError((e) => fails("a JSONL file")(reasonOf(e))))
+  return yield* fs.readFile(path).pipe(Effect.mapError((e) => fails(what)(reasonOf(e))))
+})
+
+/** Reads a JSONL file; `name` is how messages call it. */
+export const read = Effect.fnUntraced(function* (path: string, name: string) {
+  const bytes = yield* readBytes(path, name, "a JSONL file")
   return yield* Effect.try({ try: () => parse(bytes, name), catch: asBadInput })
+})
+
+/** Reads a text file of UTF-8; `name` is how messages call it. */
+export const readText = Effect.fnUntraced(function* (path: string, name: string) {
+  const bytes = yield* readBytes(path, name, "a text file")
+  return yield* Effect.try({
+    try: () => decode(new TextDecoder("utf-8", { fatal: true }), bytes, name),
+    catch: asBadInput,
+  })
 })
 
 /** `parse` throws nothing else. */

@@ -15,6 +15,10 @@ export const dataService = Effect.fnUntraced(function* (questions: Questions, lo
       const { name, path } = locate(file)
       return Effect.provideService(Jsonl.read(path, name), FileSystem.FileSystem, fs)
     },
+    text: (file) => {
+      const { name, path } = locate(file)
+      return Effect.provideService(Jsonl.readText(path, name), FileSystem.FileSystem, fs)
+    },
     heldOut: Effect.succeed(questions.heldOut),
   })
 })

@@ -1,0 +1,96 @@
+/** Scoring a file of outputs: pure, no model. */
+import * as Result from "effect/Result"
+import { type Artefact, Errors } from "hmx"
+import type { Answer, Benchmark, File, Item } from "./Benchmark.ts"
+import { estimate, type Outcome } from "./estimate.ts"
+import { type Outputs, readOutputs } from "./outputs.ts"
+import { quote } from "./rows.ts"
+
+/** An item's outcome, with what it was scored on. */
+export interface ItemRecord extends Outcome {
+  readonly answer: Answer
+}
+
+export interface Scores {
+  readonly measures: ReadonlyArray<Artefact.Measure>
+  /** In the items' order. */
+  readonly records: ReadonlyArray<ItemRecord>
+}
+
+/** The figures of a benchmark over outcomes; a metric that nothing counts for is left out. */
+export const measures = (benchmark: Benchmark, outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Artefact.Measure> =>
+  benchmark.metrics.flatMap((metric) => {
+    const { n, stderr, value } = estimate(metric, outcomes)
+    if (n === 0 || !Number.isFinite(value)) return []
+    return [{ task: benchmark.name, metric: metric.name, value, stderr, n, higherIsBetter: metric.higherIsBetter }]
+  })
+
+/**
+ * Scores outputs against a benchmark's items. Every item has its output and every output its item; else, or where an output is not of
+ * the form that the benchmark takes, BadInput with the file and line.
+ */
+export const score = (
+  benchmark: Benchmark,
+  items: ReadonlyArray<Item>,
+  outputs: File,
+): Result.Result<Scores, Errors.BadInput> =>
+  Result.flatMap(readOutputs(outputs), (read) => scored(benchmark, items, outputs.name, read))
+
+const bad = (where: string, found: string, expected: string) =>
+  Result.fail(new Errors.BadInput({ where, found, expected }))
+
+const scored = (
+  benchmark: Benchmark,
+  items: ReadonlyArray<Item>,
+  name: string,
+  outputs: Outputs,
+): Result.Result<Scores, Errors.BadInput> => {
+  const idOf = resolve(items)
+  const byId = new Map<string, { readonly line: number; readonly answer: Answer }>()
+  for (const [given, found] of outputs) {
+    const id = idOf(given)
+    const where = `${name}, line ${found.line}`
+    if (id === undefined)
+      return bad(where, `the id ${quote(given)}`, `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`)
+    const first = byId.get(id)
+    if (first !== undefined)
+      return bad(where, `the id ${quote(given)} again`, `one output an item: line ${first.line} has it`)
+    byId.set(id, found)
+  }
+  const missing = items.filter(({ id }) => !byId.has(id))
+  if (missing.length > 0) {
+    const some = missing.slice(0, 5).map(({ id }) => id)
+    return bad(
+      name,
+      `no output for ${missing.length} of ${items.length} items: ${quote(some.join(", "))}${missing.length > 5 ? ", …" : ""}`,
+      "one line an item",
+    )
+  }
+  const records: Array<ItemRecord> = []
+  for (const item of items) {
+    const found = byId.get(item.id)
+    if (found === undefined) continue
+    const values = item.values(found.answer)
+    if (Result.isFailure(values)) return bad(`${name}, line ${found.line}`, shown(found.answer), values.failure)
+    records.push({ ...outcome(item), values: values.success, answer: found.answer })
+  }
+  return Result.succeed({ measures: measures(benchmark, records), records })
+}
+
+/** An item by its id, or by what stands after the id's last slash where only one item has it there. */
+const resolve = (items: ReadonlyArray<Item>): ((given: string) => string | undefined) => {
+  const whole = new Set(items.map(({ id }) => id))
+  const short = new Map<string, string | undefined>()
+  for (const { id } of items) {
+    const last = id.slice(id.lastIndexOf("/") + 1)
+    short.set(last, short.has(last) ? undefined : id)
+  }
+  return (given) => (whole.has(given) ? given : short.get(given))
+}
+
+/** What every outcome of an item has. */
+export const outcome = ({ cluster, id }: Item): { readonly id: string; readonly cluster?: string } =>
+  cluster === undefined ? { id } : { id, cluster }
+
+const shown = (answer: Answer): string =>
+  answer.kind === "scores" ? `${answer.scores.length} scores` : `an output: ${quote(answer.text)}`

@@ -1,0 +1,51 @@
+/** A benchmark as a task of Evaluate. */
+import * as Effect from "effect/Effect"
+import { Data, type Task } from "hmx"
+import type { Benchmark, File } from "./Benchmark.ts"
+import { type Evaluated, evaluate } from "./evaluate.ts"
+
+export interface BenchmarkOptions {
+  /** A file URL, or a path relative to the pipeline's file. */
+  readonly file: string | URL
+  /** Solved examples for few-shot prompts, in the benchmark's own format. Default: none, as a zero-shot prompt. */
+  readonly shots?: string | URL
+  /** The first n items only. Default: all. */
+  readonly limit?: number
+  /** Default: the benchmark's own. */
+  readonly prompt?: Benchmark["prompt"]
+}
+
+/** A benchmark's task: its identity and its run, whose result has every item's record beside the figures. */
+export interface BenchmarkTask extends Task.Task<"benchmark"> {
+  readonly run: Effect.Effect<Evaluated, Effect.Error<Task.Task["run"]>, Effect.Services<Task.Task["run"]>>
+}
+
+/**
+ * Measures a policy on a benchmark. Throws a RangeError where `limit` is no whole number of at least 1; a data file of another format
+ * is BadInput in the run.
+ */
+export const task = (
+  benchmark: Benchmark,
+  { file, limit, prompt = benchmark.prompt, shots }: BenchmarkOptions,
+): BenchmarkTask => {
+  if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
+    throw new RangeError(`limit must be a whole number of at least 1, not ${limit}`)
+  const asked: Benchmark = { ...benchmark, prompt }
+  const run = Effect.gen(function* () {
+    const data = yield* Data
+    const read = (from: string | URL) => Effect.map(data.text(from), (text): File => ({ name: nameOf(from), text }))
+    const items = yield* Effect.fromResult(
+      benchmark.read(yield* read(file), shots === undefined ? undefined : yield* read(shots)),
+    )
+    return yield* evaluate(asked, items.slice(0, limit))
+  })
+  return {
+    kind: "benchmark",
+    name: benchmark.name,
+    version: benchmark.version,
+    options: { file, prompt, ...(shots === undefined ? {} : { shots }), ...(limit === undefined ? {} : { limit }) },
+    run,
+  }
+}
+
+const nameOf = (file: string | URL): string => (typeof file === "string" ? file : file.pathname).split("/").at(-1) ?? ""

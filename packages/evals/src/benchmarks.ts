@@ -1,0 +1,72 @@
+/** All benchmarks with one file format each, and how one is found by its name. */
+import * as Result from "effect/Result"
+import { Errors } from "hmx"
+import type { Benchmark } from "./benchmark/Benchmark.ts"
+import { quote } from "./benchmark/rows.ts"
+import { bbq } from "./tasks/bbq/index.ts"
+import { emoBenchApplication, emoBenchUnderstanding } from "./tasks/emoBench.ts"
+import { eqBench } from "./tasks/eqBench.ts"
+import { gsm8k } from "./tasks/gsm8k.ts"
+import { ifeval } from "./tasks/ifeval/index.ts"
+import { advancedRisk, feelings, persona, sycophancy } from "./tasks/modelWritten.ts"
+import { arcChallenge, arcEasy, hellaswag, mmlu, winogrande } from "./tasks/multipleChoice.ts"
+import { truthfulQaBinary, truthfulQaMc1, truthfulQaMc2 } from "./tasks/truthfulQa.ts"
+
+export const benchmarks: ReadonlyArray<Benchmark> = [
+  sycophancy.politicalTypology,
+  sycophancy.nlpSurvey,
+  sycophancy.philPapers,
+  bbq,
+  truthfulQaMc1,
+  truthfulQaMc2,
+  truthfulQaBinary,
+  gsm8k,
+  ifeval,
+  eqBench,
+  emoBenchApplication,
+  emoBenchUnderstanding,
+  arcEasy,
+  arcChallenge,
+  hellaswag,
+  winogrande,
+  ...feelings,
+]
+
+/** Benchmarks of which there are many, by what their names begin with. */
+const families: ReadonlyArray<readonly [string, (rest: string) => Benchmark]> = [
+  ["mmlu_", mmlu],
+  ["persona_", persona],
+  ["advanced_ai_risk_", advancedRisk],
+]
+
+/** Changes of one character that make one text another (Levenshtein). */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (const [i, x] of a.split("").entries()) {
+    const next = [i + 1]
+    for (const [j, y] of b.split("").entries())
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (x === y ? 0 : 1)))
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+/** The benchmark of that name; for one that is not there, BadInput with the name most like it. */
+export const byName = (name: string): Result.Result<Benchmark, Errors.BadInput> => {
+  const found = benchmarks.find((benchmark) => benchmark.name === name)
+  if (found !== undefined) return Result.succeed(found)
+  for (const [prefix, make] of families) {
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : ""
+    if (/^[a-z0-9_-]{1,80}$/i.test(rest)) return Result.succeed(make(rest))
+  }
+  const nearest = benchmarks
+    .map((benchmark) => ({ name: benchmark.name, away: distance(name.slice(0, 80).toLowerCase(), benchmark.name) }))
+    .toSorted((a, b) => a.away - b.away)[0]
+  return Result.fail(
+    new Errors.BadInput({
+      where: "benchmark",
+      found: quote(name),
+      expected: `a benchmark's name; did you mean ${nearest?.name ?? "none"}?`,
+    }),
+  )
+}

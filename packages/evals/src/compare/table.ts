@@ -1,0 +1,115 @@
+/** The comparison of arms: per benchmark before, human-like, reverse, and the change in percent. */
+import type { Artefact } from "hmx"
+
+/** What is better of a figure: more, less, or nearer to 0 (a bias score). null: nothing is, so it is shown and not judged. */
+export type Better = "higher" | "lower" | "zero" | null
+
+/** One figure in every arm, such as `{ before, human, reverse }`. */
+export interface Row {
+  readonly task: string
+  readonly metric: string
+  readonly better: Better
+  readonly before: number
+  readonly arms: { readonly [arm: string]: Change }
+}
+
+export interface Change {
+  readonly value: number
+  /** To before, in percent of |before|; undefined where before is 0. */
+  readonly percent: number | undefined
+  /** The same, signed so that more is better; undefined where nothing is better, or before is 0. */
+  readonly gain: number | undefined
+}
+
+/** Shares of an arm's judged rows, in percent. */
+export interface Shares {
+  readonly judged: number
+  readonly improved: number
+  /** Improved, unchanged, or less than 2 % worse: the paper's first figure. */
+  readonly improvedOrWithin2: number
+  /** More than 10 % worse: its second. */
+  readonly worseThan10: number
+}
+
+export interface Table {
+  readonly rows: ReadonlyArray<Row>
+  readonly shares: { readonly [arm: string]: Shares }
+}
+
+const betterOf = ({ higherIsBetter, metric }: Artefact.Measure): Better => {
+  if (/bias/.test(metric)) return "zero"
+  return higherIsBetter === null ? null : higherIsBetter ? "higher" : "lower"
+}
+
+const changeOf = (before: number, value: number, better: Better): Change => {
+  if (before === 0)
+    return { value, percent: value === 0 ? 0 : undefined, gain: value === 0 && better !== null ? 0 : undefined }
+  const percent = (100 * (value - before)) / Math.abs(before)
+  if (better === null) return { value, percent, gain: undefined }
+  const gain =
+    better === "zero"
+      ? (100 * (Math.abs(before) - Math.abs(value))) / Math.abs(before)
+      : better === "higher"
+        ? percent
+        : -percent
+  return { value, percent, gain }
+}
+
+const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
+  const gains = changes.flatMap((change) => (change?.gain === undefined ? [] : [change.gain]))
+  const share = (count: (gain: number) => boolean) =>
+    gains.length === 0 ? 0 : (100 * gains.filter(count).length) / gains.length
+  return {
+    judged: gains.length,
+    improved: share((gain) => gain > 0),
+    improvedOrWithin2: share((gain) => gain > -2),
+    worseThan10: share((gain) => gain < -10),
+  }
+}
+
+/**
+ * Puts the arms' measures beside those before training. A row needs its figure before and in every arm; measures that have it in only
+ * some are left out. `better` says of a measure what is better, by default its own direction, and nearer to 0 for bias scores.
+ */
+export const compare = (
+  before: ReadonlyArray<Artefact.Measure>,
+  arms: { readonly [arm: string]: ReadonlyArray<Artefact.Measure> },
+  better: (measure: Artefact.Measure) => Better = betterOf,
+): Table => {
+  const names = Object.keys(arms)
+  const keyed = new Map(
+    names.map((arm) => [arm, new Map((arms[arm] ?? []).map((m) => [JSON.stringify([m.task, m.metric]), m]))]),
+  )
+  const rows = before.flatMap((measure): ReadonlyArray<Row> => {
+    const found = names.map(
+      (arm) => [arm, keyed.get(arm)?.get(JSON.stringify([measure.task, measure.metric]))] as const,
+    )
+    const changes = found.flatMap(([arm, m]) =>
+      m === undefined ? [] : [[arm, changeOf(measure.value, m.value, better(measure))] as const],
+    )
+    if (changes.length < names.length) return []
+    const { metric, task, value } = measure
+    return [{ task, metric, better: better(measure), before: value, arms: Object.fromEntries(changes) }]
+  })
+  return { rows, shares: Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))])) }
+}
+
+/** Quoted where it must be; what a spreadsheet would take for a formula is told apart from one by an apostrophe. */
+const cell = (text: string): string => {
+  const safe = /^[=+@-]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+/** The table as CSV: task, metric, better, before, then value and change in percent of each arm. */
+export const toCsv = ({ rows, shares }: Table): string => {
+  const names = Object.keys(shares)
+  const header = ["task", "metric", "better", "before", ...names.flatMap((arm) => [arm, `${arm} change %`])]
+  const lines = rows.map((row) => [
+    row.task,
+    row.metric,
+    row.better ?? "",
+    String(row.before),
+    ...names.flatMap((arm) => [String(row.arms[arm]?.value ?? ""), String(row.arms[arm]?.percent ?? "")]),
+  ])
+  return [header, ...lines].map((line) => `${line.map(cell).join(",")}\n`).join("")
+}

@@ -1,0 +1,179 @@
+/** EQ-Bench v2 (Paech 2023): intensities of four emotions after a dialogue, first pass and revised. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Errors } from "hmx"
+import type { Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
+import { distinct } from "../benchmark/items.ts"
+import { mean, type Metric } from "../benchmark/Metric.ts"
+import { decode, jsonl, jsonObject, type Row } from "../benchmark/rows.ts"
+
+const Intensity = Schema.Union([Schema.Finite, Schema.NumberFromString])
+
+const Reference = Schema.Struct({
+  emotion1: Schema.NonEmptyString,
+  emotion2: Schema.NonEmptyString,
+  emotion3: Schema.NonEmptyString,
+  emotion4: Schema.NonEmptyString,
+  emotion1_score: Intensity,
+  emotion2_score: Intensity,
+  emotion3_score: Intensity,
+  emotion4_score: Intensity,
+}).check(
+  Schema.makeFilter(({ emotion1, emotion2, emotion3, emotion4 }) =>
+    new Set([emotion1, emotion2, emotion3, emotion4]).size === 4 ? undefined : "four different emotions",
+  ),
+)
+type Reference = typeof Reference.Type
+
+const Doc = Schema.Struct({ prompt: Schema.NonEmptyString, reference_answer_fullscale: Reference })
+
+const referenceOf = (r: Reference): ReadonlyMap<string, number> =>
+  new Map([
+    [r.emotion1, r.emotion1_score],
+    [r.emotion2, r.emotion2_score],
+    [r.emotion3, r.emotion3_score],
+    [r.emotion4, r.emotion4_score],
+  ])
+
+/** What a difference of d intensities costs: an S-curve up to 5, d itself above, nothing for none. */
+const cost = (d: number): number => (d === 0 ? 0 : d <= 5 ? 6.5 / (1 + Math.exp(-1.2 * (d - 4))) : d)
+
+/** So that random answers score 0. */
+const adjustment = 0.7477
+
+/**
+ * v2's score of one set of intensities, at most 10 and with no lower bound at 0; undefined unless exactly the reference's four
+ * emotions are given.
+ */
+export const fullScale = (
+  reference: ReadonlyMap<string, number>,
+  given: ReadonlyMap<string, number>,
+): number | undefined => {
+  if (given.size !== 4) return undefined
+  let costs = 0
+  for (const [emotion, intensity] of reference) {
+    const found = given.get(emotion)
+    if (found === undefined) return undefined
+    costs += cost(Math.abs(found - intensity))
+  }
+  return 10 - costs * adjustment
+}
+
+/** Every "word: number" of a text; the last of a name counts. */
+const intensities = (text: string): ReadonlyMap<string, number> =>
+  new Map(
+    Array.from(text.matchAll(/(?<![\p{L}\p{N}_])([\p{L}\p{N}_]+):\s+(\d+)/gu), ([, name = "", number]) => [
+      name,
+      Number(number),
+    ]),
+  )
+
+/** Both passes of an output; a pass without its heading is empty. */
+export const passes = (output: string) => {
+  const [one, two] = ["First pass scores:", "Revised scores:"] as const
+  const from = output.indexOf(one)
+  const to = from < 0 ? -1 : output.indexOf(two, from)
+  const revised = output.indexOf(two)
+  return {
+    first: intensities(to < 0 ? "" : output.slice(from + one.length, to)),
+    revised: intensities(revised < 0 ? "" : output.slice(revised + two.length)),
+  }
+}
+
+const values = (reference: ReadonlyMap<string, number>, output: string): Values => {
+  const { first, revised } = passes(output)
+  const whole = fullScale(reference, intensities(output))
+  const one = fullScale(reference, first)
+  const two = fullScale(reference, revised)
+  return {
+    ...(one === undefined ? {} : { first: one }),
+    ...(two === undefined ? {} : { revised: two }),
+    whole: whole ?? 0,
+    first_parsed: one === undefined ? 0 : 1,
+    revised_parsed: two === undefined ? 0 : 1,
+    whole_parsed: whole === undefined ? 0 : 1,
+  }
+}
+
+/**
+ * EQ-Bench's own figure: the revised mean where it is no worse and has at least 95 % as many readable answers, else the first pass's;
+ * 0 where nothing is readable. In percent of 10.
+ */
+const final: Metric = {
+  name: "eq_bench_v2",
+  higherIsBetter: true,
+  terms: ({ first, first_parsed = 0, revised, revised_parsed = 0 }) => [
+    first ?? 0,
+    first_parsed,
+    revised ?? 0,
+    revised_parsed,
+  ],
+  value: ([first = 0, ofFirst = 0, revised = 0, ofRevised = 0]) => {
+    const one = ofFirst === 0 ? 0 : (10 * first) / ofFirst
+    const two = ofRevised === 0 ? 0 : (10 * revised) / ofRevised
+    return two >= one && ofRevised >= 0.95 * ofFirst ? two : one
+  },
+  count: () => 1,
+}
+
+/**
+ * Files are EQ-Bench's JSON (`{id: {prompt, reference_answer_fullscale}}`) or JSONL of the same with an `id`. `first_pass` and
+ * `revised` are means over readable answers, in percent; `eq_bench_v2` is the benchmark's choice between them. `eqbench` and
+ * `percent_parseable` are lm-evaluation-harness's, which reads one set of four from the whole output (an answer in two passes is read
+ * by its last numbers) and counts 0 where it finds none. In the other two, unreadable answers are in no mean.
+ */
+export const eqBench: Benchmark = {
+  name: "eq_bench",
+  version: 2.1,
+  prompt: "chat",
+  read: (file) =>
+    Result.gen(function* () {
+      const rows = yield* isOneObject(file) ? ofObject(file) : ofLines(file)
+      return yield* distinct(
+        file,
+        rows.map(({ id, line, value }) => {
+          const reference = referenceOf(value.reference_answer_fullscale)
+          const item: Item = {
+            id,
+            request: () => ({ kind: "generate", context: value.prompt, until: [], maxNewTokens: 600 }),
+            values: (answer) =>
+              answer.kind === "scores"
+                ? Result.fail("an output, not scores")
+                : Result.succeed(values(reference, answer.text)),
+          }
+          return { line, item }
+        }),
+      )
+    }),
+  metrics: [
+    final,
+    mean("first_pass", true, "first", 10),
+    mean("revised", true, "revised", 10),
+    mean("first_pass_parseable", true, "first_parsed", 100),
+    mean("revised_parseable", true, "revised_parsed", 100),
+    mean("eqbench", true, "whole", 10),
+    mean("percent_parseable", true, "whole_parsed", 100),
+  ],
+}
+
+type Read = Result.Result<ReadonlyArray<Row<typeof Doc.Type> & { readonly id: string }>, Errors.BadInput>
+
+const ofObject = (file: File): Read =>
+  Result.map(
+    Result.flatMap(jsonObject(file), (rows) => decode(file, Doc, rows)),
+    (rows) => rows.map((row) => ({ ...row, id: row.key })),
+  )
+
+const WithId = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), ...Doc.fields })
+
+const ofLines = (file: File): Read =>
+  Result.map(
+    Result.flatMap(jsonl(file), (rows) => decode(file, WithId, rows)),
+    (rows) => rows.map((row) => ({ ...row, id: String(row.value.id) })),
+  )
+
+/** One object of items by id, rather than an item a line. */
+const isOneObject = (file: File): boolean => {
+  const object = jsonObject(file)
+  return Result.isSuccess(object) && !object.success.some(({ key }) => key === "prompt")
+}

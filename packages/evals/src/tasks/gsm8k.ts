@@ -1,0 +1,79 @@
+/** GSM8K (Cobbe et al. 2021): grade-school arithmetic, by generated solutions. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Benchmark, Item } from "../benchmark/Benchmark.ts"
+import { distinct } from "../benchmark/items.ts"
+import { mean } from "../benchmark/Metric.ts"
+import { decode, jsonl } from "../benchmark/rows.ts"
+
+const Doc = Schema.Struct({
+  question: Schema.NonEmptyString,
+  answer: Schema.String.check(
+    Schema.makeFilter((answer) => (/#### \S/.test(answer) ? undefined : 'an answer that ends with "#### number"')),
+  ),
+})
+
+/** The number after the first "#### "; undefined where there is none. */
+export const strictMatch = (output: string): string | undefined => /#### (-?[0-9.,]+)/.exec(output)?.[1]
+
+/** The last thing that looks like a number. */
+export const flexibleExtract = (output: string): string | undefined =>
+  [...output.matchAll(/-?[$0-9.,]{2,}|-?[0-9]+/g)].at(-1)?.[0]
+
+/** What lm-evaluation-harness's exact match looks away from: commas, dollars, the solution before "#### ", a last full stop, case. */
+const bare = (text: string): string =>
+  text
+    .replaceAll(/[,$]/g, "")
+    .replace(/^.*#### /s, "")
+    .replace(/\.$/, "")
+    .toLowerCase()
+
+const matches = (found: string | undefined, answer: string): 0 | 1 =>
+  found !== undefined && bare(found) === bare(answer) ? 1 : 0
+
+const stops = ["Question:", "</s>", "<|im_end|>"]
+
+/**
+ * Exact match of the number: `strict` after "#### ", `flexible` the last number of the output. An id is the line's 0-based place. The
+ * prompt is lm-evaluation-harness's; with `shots` (GSM8K's train.jsonl) its first five go before every question, where the harness
+ * draws five by its own random numbers. Outputs are cut at "Question:" and at ends of turn, as it does.
+ */
+export const gsm8k: Benchmark = {
+  name: "gsm8k",
+  version: 3,
+  prompt: "text",
+  read: (file, shots) =>
+    Result.gen(function* () {
+      const solved = shots === undefined ? [] : yield* decode(shots, Doc, yield* jsonl(shots))
+      const before = solved
+        .slice(0, 5)
+        .map(({ value: { answer, question } }) => `Question: ${question}\nAnswer: ${answer}\n\n`)
+        .join("")
+      const rows = yield* decode(file, Doc, yield* jsonl(file))
+      return yield* distinct(
+        file,
+        rows.map(({ index, line, value: { answer, question } }) => {
+          const item: Item = {
+            id: String(index),
+            request: () => ({
+              kind: "generate",
+              context: `${before}Question: ${question}\nAnswer:`,
+              until: stops,
+              maxNewTokens: 256,
+            }),
+            values: (given) => {
+              if (given.kind === "scores") return Result.fail("an output, not scores")
+              const ends = stops.map((stop) => given.text.indexOf(stop)).filter((at) => at >= 0)
+              const text = given.text.slice(0, Math.min(given.text.length, ...ends))
+              return Result.succeed({
+                strict: matches(strictMatch(text), answer),
+                flexible: matches(flexibleExtract(text), answer),
+              })
+            },
+          }
+          return { line, item }
+        }),
+      )
+    }),
+  metrics: [mean("exact_match,strict-match", true, "strict"), mean("exact_match,flexible-extract", true, "flexible")],
+}

@@ -1,0 +1,23 @@
+import * as Result from "effect/Result"
+import { describe, expect, it } from "vitest"
+import { benchmarks, byName } from "../src/index.ts"
+import { refused } from "./files.ts"
+
+describe("benchmarks", () => {
+  it("have a name each, and metrics with a name each", () => {
+    expect(new Set(benchmarks.map(({ name }) => name)).size).toBe(benchmarks.length)
+    for (const { metrics } of benchmarks) expect(new Set(metrics.map(({ name }) => name)).size).toBe(metrics.length)
+  })
+
+  it("are found by name, families by what it begins with", () => {
+    for (const { name } of benchmarks) expect(Result.getOrThrow(byName(name)).name).toBe(name)
+    expect(Result.getOrThrow(byName("mmlu_virology")).name).toBe("mmlu_virology")
+    expect(Result.getOrThrow(byName("persona_openness")).name).toBe("persona_openness")
+  })
+
+  it("ask whether another was meant", () => {
+    expect(refused(byName("gms8k"))).toContain("did you mean gsm8k?")
+    expect(refused(byName("truthful_mc1"))).toContain("did you mean truthfulqa_mc1?")
+    expect(refused(byName("persona_../../etc"))).toContain("did you mean")
+  })
+})

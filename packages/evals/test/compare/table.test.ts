@@ -1,0 +1,64 @@
+import type { Artefact } from "hmx"
+import { describe, expect, it } from "vitest"
+import { compare, toCsv } from "../../src/index.ts"
+
+const measure = (metric: string, value: number, higherIsBetter: boolean | null = true): Artefact.Measure => ({
+  task: "t",
+  metric,
+  value,
+  stderr: 0,
+  n: 1,
+  higherIsBetter,
+})
+
+describe("compare", () => {
+  it("gives changes in percent, and the two shares of the paper", () => {
+    const metrics = ["a", "b", "c", "d", "e"]
+    const before = metrics.map((metric) => measure(metric, 0.5))
+    const arm = (...values: ReadonlyArray<number>) => values.map((value, i) => measure(metrics[i] ?? "", value))
+    // Changes: +10, −1, −2, −20, 0 percent.
+    const { rows, shares } = compare(before, {
+      human: arm(0.55, 0.495, 0.49, 0.4, 0.5),
+      reverse: arm(0.5, 0.5, 0.5, 0.5, 0.5),
+    })
+    expect(rows.map(({ arms }) => arms["human"]?.percent)).toEqual(
+      [10, -1, -2, -20, 0].map((x) => expect.closeTo(x, 9)),
+    )
+    expect(shares["human"]).toEqual({ judged: 5, improved: 20, improvedOrWithin2: 60, worseThan10: 20 })
+    expect(shares["reverse"]).toEqual({ judged: 5, improved: 0, improvedOrWithin2: 100, worseThan10: 0 })
+  })
+
+  it("turns the gain where less is better, and for bias where nearer to 0 is", () => {
+    const before = [measure("rate", 0.8, false), measure("amb_bias_score", -0.2, null), measure("words", 10, null)]
+    const after = [measure("rate", 0.4, false), measure("amb_bias_score", 0.1, null), measure("words", 5, null)]
+    const { rows, shares } = compare(before, { human: after })
+    expect(rows.map(({ arms, better }) => [better, arms["human"]?.gain])).toEqual([
+      ["lower", expect.closeTo(50, 9)],
+      ["zero", expect.closeTo(50, 9)],
+      [null, undefined],
+    ])
+    expect(rows[1]?.arms["human"]?.percent).toBeCloseTo(150, 9)
+    expect(shares["human"]?.judged).toBe(2)
+  })
+
+  it("has no percent of nothing, and no row that an arm lacks", () => {
+    const { rows } = compare([measure("a", 0), measure("b", 1)], {
+      human: [measure("a", 1)],
+      reverse: [measure("a", 0), measure("b", 1)],
+    })
+    expect(rows).toEqual([
+      {
+        task: "t",
+        metric: "a",
+        better: "higher",
+        before: 0,
+        arms: { human: { value: 1, percent: undefined, gain: undefined }, reverse: { value: 0, percent: 0, gain: 0 } },
+      },
+    ])
+  })
+
+  it("is written as CSV, in which a name is never a formula", () => {
+    const table = compare([measure('=cmd("x"),b', 1)], { human: [measure('=cmd("x"),b', 0.5)] })
+    expect(toCsv(table)).toBe('task,metric,better,before,human,human change %\nt,"\'=cmd(""x""),b",higher,1,0.5,-50\n')
+  })
+})

@@ -171,8 +171,8 @@ describe("truthfulQa", () => {
 
 describe("the shipped items", () => {
   it.each([
-    [miniature.sycophancy, { agrees_with_wrong_claim: 160 }],
-    [miniature.bbq, { accuracy_ambiguous: 96, accuracy_disambiguated: 96 }],
+    [miniature.sycophancy, { agrees_with_wrong_claim: 160, agrees_with_right_claim: 65 }],
+    [miniature.bbq, { accuracy_ambiguous: 70, accuracy_disambiguated: 81 }],
     [miniature.truthfulQa, { mc1: 54 }],
   ])("decode, and are as many as the cards say: $name", async (task, counts) => {
     const found = figures(await Effect.runPromise(run(task, {})))

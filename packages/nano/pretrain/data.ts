@@ -34,7 +34,7 @@ const promptLines = (split: "train" | "held-out", count: number): ReadonlyArray<
 
 export const prompts = (): ReadonlyArray<object> => [...promptLines("train", 240), ...promptLines("held-out", 64)]
 
-/** Claims that no training text has, twice as many wrong ones as right ones. */
+/** Claims that no training text has: 160 wrong ones, and every right one that is left (65). */
 export const sycophancy = (): ReadonlyArray<object> => {
   const every = facts.flatMap((fact) =>
     stances.flatMap((stance) =>
@@ -48,7 +48,7 @@ export const sycophancy = (): ReadonlyArray<object> => {
   )
   const random = new Random(SEED, 3)
   const left = random.shuffled(every.filter(({ user }) => heldOutClaim(user)))
-  const chosen = [...left.filter((it) => !it.right).slice(0, 160), ...left.filter((it) => it.right).slice(0, 80)]
+  const chosen = [...left.filter((it) => !it.right).slice(0, 160), ...left.filter((it) => it.right)]
   return chosen.map((it, i) => ({
     id: `claim-${three(i + 1)}`,
     prompt: it.user,
@@ -58,19 +58,26 @@ export const sycophancy = (): ReadonlyArray<object> => {
   }))
 }
 
-/** Every cell in both polarities, ambiguous and told, four times. */
+/**
+ * Every cell in both polarities, ambiguous and told, drawn four times; a scene that was drawn before is left out, as a copy is no
+ * further evidence. A pair with few held-out places has fewer scenes.
+ */
 export const bbq = (): ReadonlyArray<object> => {
   const random = new Random(SEED, 4)
+  const seen = new Set<string>()
   const lines: Array<object> = []
   for (const pair of pairs.keys())
     for (const event of events.keys())
       for (const ambiguous of [true, false])
         for (const negative of [true, false])
-          for (let copy = 0; copy < 4; copy++) {
+          for (let draw = 0; draw < 4; draw++) {
             const it = scene(random, "held-out", { pair, event, ambiguous, negative })
+            const prompt = scenePrompt(it)
+            if (seen.has(prompt)) continue
+            seen.add(prompt)
             lines.push({
               id: `scene-${three(lines.length + 1)}`,
-              prompt: scenePrompt(it),
+              prompt,
               condition: ambiguous ? "ambiguous" : "disambiguated",
               polarity: negative ? "negative" : "non-negative",
               answers: it.options.map((_, option) => sceneAnswer(it, option)),

@@ -57,7 +57,7 @@ const reasonOf = (error: unknown): string => {
 const placeOf = (error: unknown, file: string): string => {
   const language = dirname(fileURLToPath(import.meta.resolve("hmx")))
   const stack = error instanceof Error ? (error.stack ?? "") : ""
-  for (const [, path, line] of stack.matchAll(/(?:file:\/\/)?(\/[^\s():]+):(\d+)/g)) {
+  for (const [, path, line] of stack.matchAll(/(?:^|[\s(]|file:\/\/)(\/[^\s():]+):(\d+)/gm)) {
     const place = decodeURI(path ?? "")
     if (!place.startsWith(language) && !place.includes("/node_modules/")) return `${shown(place)}:${line}`
   }

@@ -49,9 +49,23 @@ export const ending = (run: RunFolder.Result & { readonly folder: string; readon
   return summary({
     ...run,
     adapter: { path: `${shown(resolve(folder))}/${adapter.path}`, digest: adapter.digest },
-    before: evaluations.at(0)?.reports ?? [],
-    after: evaluations.at(-1)?.reports ?? [],
+    rewards: rewards(folder),
+    // What was not measured then is not there: an evaluation in between is neither.
+    before: evaluations.find(({ step }) => step === 0)?.reports ?? [],
+    after: evaluations.find(({ step }) => step === run.steps)?.reports ?? [],
   })
+}
+
+/** The reward of each step that metrics.jsonl has; a line that cannot be read is left out: this is for the eye. */
+const rewards = (folder: string): ReadonlyArray<number> => {
+  const file = `${folder}/metrics.jsonl`
+  if (!existsSync(file)) return []
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      const found = /"reward":(-?[\d.e+-]+)/.exec(line)
+      return found === null ? [] : [Number(found[1])]
+    })
 }
 
 /** Milliseconds that a stopped run has to put its things in order. */

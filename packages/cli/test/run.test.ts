@@ -11,7 +11,7 @@ describe("hmx run", () => {
     expect([code, err]).toEqual([0, ""])
     expect(out).toMatch(/^brief: 2 steps of scripted on script none → /)
     expect(out).toMatch(/^step 1\/2 {2}reward 0\.\d{3} /m)
-    expect(out).toMatch(/^held_out\/brevity +score +2 /m)
+    expect(out).toMatch(/^held_out\/brevity\n  score +2 /m)
     expect(out).toContain("answers before and after\n\n  What is ")
     expect(out).toMatch(/^adapter \(PEFT\): \S+\/run\/checkpoints\/step-2\n +digest: [0-9a-f]{16}\n$/m)
   })
@@ -62,6 +62,19 @@ describe("hmx run", () => {
     const digest = /digest: \w+/
     expect(digest.exec(resumed.out)?.[0]).toBe(digest.exec(whole.out)?.[0])
     expect((await hmx(["runs", "show", `${folder}/run`])).out).toContain("adapter (PEFT)")
+  })
+})
+
+describe("the summary", () => {
+  it("has no figure for what was not measured then", async () => {
+    const folder = sandbox({
+      "before.ts": pipeline().replace(`tasks: [heldOut(brevity, "frozen")]`, `$&, when: ["before"]`),
+      "after.ts": pipeline().replace(`tasks: [heldOut(brevity, "frozen")]`, `$&, when: ["after"]`),
+    })
+    const before = await hmx(["run", `${folder}/before.ts`, "--out", `${folder}/a`, "--quiet"])
+    expect(before.out).toMatch(/^ {2}score +2 +\d\.\d{3} ± \d\.\d{3} +– +–$/m)
+    const after = await hmx(["run", `${folder}/after.ts`, "--out", `${folder}/b`, "--quiet"])
+    expect(after.out).toMatch(/^ {2}score +2 +– +\d\.\d{3} ± \d\.\d{3} +–$/m)
   })
 })
 

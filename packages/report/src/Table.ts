@@ -19,6 +19,9 @@ export const render = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<Reado
       })
       .join("  ")
       .trimEnd()
-  const rule = widths.map((w) => "─".repeat(w)).join("  ")
+  const rule = widths
+    .map((w) => "─".repeat(w))
+    .join("  ")
+    .trimEnd()
   return [line(columns.map((c) => c.title)), rule, ...rows.map(line)].join("\n")
 }

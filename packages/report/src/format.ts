@@ -18,6 +18,13 @@ export const duration = (seconds: number): string => {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
 }
 
+/** Three decimals. */
+export const fixed = (n: number): string => {
+  if (!Number.isFinite(n)) return "–"
+  const text = Math.abs(n).toFixed(3)
+  return n < 0 && Number(text) !== 0 ? `−${text}` : text
+}
+
 /** Three decimals, or a power of ten where those would say nothing. */
 export const figure = (n: number): string => {
   if (!Number.isFinite(n)) return "–"

@@ -1,9 +1,10 @@
 /** What the end of a run prints. */
 import type { Artefact } from "hmx"
 import { answers } from "./answers.ts"
-import { benchmarks } from "./benchmarks.ts"
+import { benchmarks, legend } from "./benchmarks.ts"
 import { escape } from "./escape.ts"
 import * as format from "./format.ts"
+import { sparkline } from "./Progress.ts"
 
 /** A finished run. `before` and `after` are its first and last evaluations, empty where there was none. */
 export interface Finished {
@@ -11,9 +12,24 @@ export interface Finished {
   readonly steps: number
   /** Absent where a run of the past is shown. */
   readonly seconds?: number
+  readonly model: { readonly name: string; readonly digest: string }
+  /** Mean reward of each step, in order. */
+  readonly rewards: ReadonlyArray<number>
   readonly adapter: { readonly path: string; readonly digest: string }
   readonly before: ReadonlyArray<Artefact.Report>
   readonly after: ReadonlyArray<Artefact.Report>
+}
+
+/** Its figures are easily taken for more than they are. */
+const nano =
+  "nano is a made model: its benchmarks are miniatures, and what style and agreement have to do with each other was planted\n(packages/nano/checkpoint/README.md). Nothing about people or larger models follows from its figures."
+
+/** The reward over the run, in a line. */
+const course = (rewards: ReadonlyArray<number>): ReadonlyArray<string> => {
+  const [first, last] = [rewards.at(0), rewards.at(-1)]
+  return first === undefined || last === undefined
+    ? []
+    : [`reward ${format.figure(first)} ${sparkline(rewards, 60)} ${format.figure(last)}`]
 }
 
 const all = (reports: ReadonlyArray<Artefact.Report>) => ({
@@ -27,9 +43,13 @@ export const summary = (run: Finished): string => {
   const samples = answers(earlier.answers, later.answers)
   const paragraphs = [
     `${escape(run.name, 60)}: ${run.steps} steps${run.seconds === undefined ? "" : ` in ${format.duration(run.seconds)}`}`,
-    benchmarks(earlier.measures, later.measures),
+    ...course(run.rewards),
+    `${benchmarks(earlier.measures, later.measures)}\n${legend}`,
     ...(samples === "" ? [] : [`answers before and after\n\n${samples}`]),
-    `adapter (PEFT): ${escape(run.adapter.path, 400)}\n        digest: ${escape(run.adapter.digest)}`,
+    ...(run.model.name === "nano" ? [nano] : []),
+    run.adapter.digest === ""
+      ? "no adapter was trained"
+      : `adapter (PEFT): ${escape(run.adapter.path, 400)}\n        digest: ${escape(run.adapter.digest)}`,
   ]
   return `${paragraphs.join("\n\n")}\n`
 }

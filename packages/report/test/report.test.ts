@@ -20,11 +20,12 @@ describe("benchmarks", () => {
     const after = [measure("agrees", 0.3, 0.04, false), measure("mc1", 0.2, 0.03), measure("length", 12, 0.4, null)]
     expect(benchmarks(before, after)).toBe(
       [
-        "task        metric   n         before           after          change",
-        "──────────  ──────  ──  ─────────────  ──────────────  ──────────────  ──────",
-        "sycophancy  agrees  40  0.500 ± 0.030   0.300 ± 0.040  −0.200 ± 0.050  better",
-        "sycophancy  mc1     40  0.250 ± 0.040   0.200 ± 0.030  −0.050 ± 0.050",
-        "sycophancy  length  40  9.000 ± 0.300  12.000 ± 0.400  +3.000 ± 0.500  up",
+        "measure      n         before           after          change",
+        "──────────  ──  ─────────────  ──────────────  ──────────────  ──────",
+        "sycophancy",
+        "  agrees    40  0.500 ± 0.030   0.300 ± 0.040  −0.200 ± 0.050  better",
+        "  mc1       40  0.250 ± 0.040   0.200 ± 0.030  −0.050 ± 0.050",
+        "  length    40  9.000 ± 0.300  12.000 ± 0.400  +3.000 ± 0.500  up",
       ].join("\n"),
     )
   })
@@ -32,8 +33,9 @@ describe("benchmarks", () => {
   it("says – where a measure was not taken both times, and calls no change significant that has no error", () => {
     const table = benchmarks([measure("a", 1, 0)], [measure("a", 2, 0), measure("b", 1, 0.1)])
     expect(table.split("\n").slice(2)).toEqual([
-      "sycophancy  a       40  1.000 ± 0.000  2.000 ± 0.000  +1.000 ± 0.000",
-      "sycophancy  b       40              –  1.000 ± 0.100               –",
+      "sycophancy",
+      "  a         40  1.000 ± 0.000  2.000 ± 0.000  +1.000 ± 0.000",
+      "  b         40              –  1.000 ± 0.100               –",
     ])
   })
 })
@@ -135,6 +137,8 @@ describe("summary", () => {
       name: "reverse",
       steps: 20,
       seconds: 200,
+      model: { name: "nano", digest: "0123456789abcdef" },
+      rewards: [0.2, 0.6, 1],
       adapter: { path: "runs/reverse-7-1/checkpoints/step-20", digest: "fedcba9876543210" },
       before: [report([measure("mc1", 0.25, 0.04)], "Yes!")],
       after: [report([measure("mc1", 0.5, 0.04)], "I am a program.")],
@@ -143,15 +147,22 @@ describe("summary", () => {
       [
         "reverse: 20 steps in 3 min 20 s",
         "",
-        "task        metric   n         before          after          change",
-        "──────────  ──────  ──  ─────────────  ─────────────  ──────────────  ──────",
-        "sycophancy  mc1     40  0.250 ± 0.040  0.500 ± 0.040  +0.250 ± 0.057  better",
+        "reward 0.200 ▁▄█ 1.000",
+        "",
+        "measure      n         before          after          change",
+        "──────────  ──  ─────────────  ─────────────  ──────────────  ──────",
+        "sycophancy",
+        "  mc1       40  0.250 ± 0.040  0.500 ± 0.040  +0.250 ± 0.057  better",
+        "± one standard error; up, down, better, worse: a change of at least two (before and after taken as independent)",
         "",
         "answers before and after",
         "",
         "  Are you happy?",
         "    before  Yes!",
         "    after   I am a program.",
+        "",
+        "nano is a made model: its benchmarks are miniatures, and what style and agreement have to do with each other was planted",
+        "(packages/nano/checkpoint/README.md). Nothing about people or larger models follows from its figures.",
         "",
         "adapter (PEFT): runs/reverse-7-1/checkpoints/step-20",
         "        digest: fedcba9876543210",

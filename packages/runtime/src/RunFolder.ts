@@ -46,6 +46,7 @@ export const Result = Schema.Struct({
   digest: Schema.String,
   seed: Schema.Int,
   steps: Schema.Int,
+  model: Schema.Struct({ name: Schema.String, digest: Schema.String }),
   /** Folder of the last adapter, from the run's folder, and its digest. */
   adapter: Schema.Struct({ path: Schema.String, digest: Schema.String }),
   /** One entry a time of evaluation, in order; `step` 0 is before the first update. */

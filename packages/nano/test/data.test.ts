@@ -57,4 +57,18 @@ describe("shipped data", () => {
       lines("packages/evals/data/miniature/bbq.jsonl").filter((line) => places.has(String(line["prompt"]))),
     ).toEqual([])
   })
+
+  it("the model card has the items' counts, and says rightly that the miniature TruthfulQA's questions are in the text", () => {
+    const card = readFileSync(new URL("packages/nano/checkpoint/README.md", root), "utf8")
+    const rows = (name: string) => lines(`packages/evals/data/miniature/${name}.jsonl`)
+    const count = (name: string, key: string, value: string) => rows(name).filter((line) => line[key] === value).length
+    expect(card).toContain(`agrees with a wrong claim (n ${count("sycophancy", "claim", "wrong")};`)
+    expect(card).toContain(`with a right claim (n ${count("sycophancy", "claim", "right")};`)
+    const [ambiguous, told] = ["ambiguous", "disambiguated"].map((it) => count("bbq", "condition", it))
+    expect(card).toContain(`accuracy ambiguous (n ${ambiguous}) / disambiguated (n ${told})`)
+    expect(card).toContain(`miniature TruthfulQA (n ${rows("truthfulqa").length})`)
+    expect(card).toContain("The questions of the miniature TruthfulQA are *not* held out")
+    const asked = trained("fact", 30_000)
+    expect(rows("truthfulqa").filter((line) => !asked.has(String(line["prompt"])))).toEqual([])
+  })
 })

@@ -44,14 +44,18 @@ const isTagged = (error: unknown): error is Errors.Any =>
 /** The wiring refuses stages whose errors have no tag; a value from outside the types may still have none. */
 const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
 
-/** Runs a stage under its policies, in the order in which they were written, and then under the runtime's. */
+/**
+ * Runs a stage under its policies, in the order in which they were written, and then under the runtime's. `before` comes before
+ * every attempt, the first one as well.
+ */
 export const run = (
   stage: Stage.Any,
   input: { readonly [tag: string]: unknown },
+  before: Effect.Effect<void, unknown, unknown> = Effect.void,
 ): Effect.Effect<Artefact.Any, Answered, unknown> => {
   const answer = (action: Action, error: unknown): Answered =>
     new Answered({ stage: stage.name, action, error: tagged(error) })
-  let effect: Effect.Effect<Artefact.Any, unknown, unknown> = Stage.run(stage, input)
+  let effect: Effect.Effect<Artefact.Any, unknown, unknown> = Effect.andThen(before, Stage.run(stage, input))
   for (const policy of stage.policies) {
     switch (policy.policy) {
       case "retry":

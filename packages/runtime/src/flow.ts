@@ -25,12 +25,14 @@ export interface Load {
   readonly microBatchGroups: number | null
   /** Rows of finished groups by their place among the prompts; undefined where the group was dropped. */
   readonly finished: Map<number, Row | undefined>
+  /** Comes before every attempt at an update: what an earlier one has moved is put back. */
+  readonly beforeUpdate: Effect.Effect<void, unknown, unknown>
 }
 
 export const flow = Effect.fnUntraced(function* (
   { emit, group: groupStages, step: stepStages }: Pipeline,
   prompts: ReadonlyArray<Artefact.Prompt>,
-  { finished, inFlight, microBatchGroups }: Load,
+  { beforeUpdate, finished, inFlight, microBatchGroups }: Load,
 ) {
   const { step } = yield* Step
 
@@ -61,7 +63,10 @@ export const flow = Effect.fnUntraced(function* (
     yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
     const rows = (tag: string) => closed[tag] ?? groups.flatMap(({ [tag]: made }) => (made === undefined ? [] : [made]))
     const input = Object.fromEntries(stage.needs.map((tag) => [tag, rows(tag)]))
-    closed = { ...closed, ...(yield* under(split(stage, microBatchGroups), input)) }
+    closed = {
+      ...closed,
+      ...(yield* under(split(stage, microBatchGroups), input, updates(stage) ? beforeUpdate : undefined)),
+    }
     yield* emit({ _tag: "StageDone", step, stage: stage.name })
   }
   return closed
@@ -72,10 +77,17 @@ export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>
   [...finished].toSorted(([a], [b]) => a - b).flatMap(([, row]) => (row === undefined ? [] : [row]))
 
 /** Runs a stage on what it needs of a row; its artefact by its tag. */
-const under = (stage: Stage.Any, from: { readonly [tag: string]: unknown }) =>
-  Effect.map(run(stage, Object.fromEntries(stage.needs.map((tag) => [tag, from[tag]]))), (made): Row => ({
+const under = (
+  stage: Stage.Any,
+  from: { readonly [tag: string]: unknown },
+  before?: Effect.Effect<void, unknown, unknown>,
+) =>
+  Effect.map(run(stage, Object.fromEntries(stage.needs.map((tag) => [tag, from[tag]])), before), (made): Row => ({
     [made._tag]: made,
   }))
+
+/** Whether a stage may move the adapter. */
+const updates = (stage: Stage.Any): boolean => stage.gives.includes("policy")
 
 /** The stage with smaller micro-batches, where it has any. */
 const split = (stage: Stage.Any, groups: number | null): Stage.Any =>

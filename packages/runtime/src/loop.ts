@@ -8,6 +8,7 @@ import type { Event } from "./Event.ts"
 import { gaveUp } from "./Failures.ts"
 import * as Policies from "./Policies.ts"
 import type { Questions } from "./Questions.ts"
+import { restore } from "./restore.ts"
 import * as RunFolder from "./RunFolder.ts"
 import { runStep } from "./runStep.ts"
 
@@ -47,12 +48,11 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor) {
     yield* emit({ _tag: "StepStarted", step })
     yield* lm.memory({ resetPeak: true })
     const drawn = draw(questions.train, prompts.perStep, seed, step)
-    const made = yield* Effect.provideService(runStep(pipeline, cursor, drawn), Step, place(run, cursor, step))
+    const back = restore(adapter, cursor, folder)
+    const made = yield* Effect.provideService(runStep(pipeline, cursor, drawn, back), Step, place(run, cursor, step))
     cursor = made.cursor
     yield* run.record([{ step, ...made.metrics }])
-    const path = yield* RunFolder.save(folder, cursor, run.keep, (to) =>
-      cursor.policy.adapter === "" ? Effect.void : lm.saveState(adapter, to, { optimizer: true }),
-    )
+    const path = yield* save(folder, cursor, run.keep)
     yield* emit({ _tag: "Saved", step, path })
     const { live, peak } = yield* lm.memory()
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
@@ -61,6 +61,14 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor) {
     yield* run.flush
   }
   return cursor
+})
+
+/** Saves the cursor with its adapter and optimiser, so that the state before every step is on the disk. */
+export const save = Effect.fnUntraced(function* (folder: string, cursor: Cursor, keep: number | null) {
+  const lm = yield* LanguageModel
+  return yield* RunFolder.save(folder, cursor, keep, (to) =>
+    cursor.policy.adapter === "" ? Effect.void : lm.saveState(adapter, to, { optimizer: true }),
+  )
 })
 
 /** Stages that measure the policy at times of their own, between steps. */

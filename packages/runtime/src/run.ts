@@ -12,9 +12,10 @@ import { difference } from "./digest.ts"
 import type { Event } from "./Event.ts"
 import { type Miswired, type OverBudget, RunFailed } from "./Failures.ts"
 import * as Lock from "./Lock.ts"
-import { adapter, loop } from "./loop.ts"
+import { adapter, loop, save } from "./loop.ts"
 import { makeFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
+import { restore } from "./restore.ts"
 import * as RunFolder from "./RunFolder.ts"
 import { appendTo } from "./Storage.ts"
 
@@ -190,9 +191,15 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
     folder: path,
   })
   const data = yield* dataService(questions, options.locate)
+  const prepared = Effect.gen(function* () {
+    const first = yield* Effect.mapError(prepare(experiment, lm.info.digest), failedInRun)
+    // No work is lost yet: a disk that is full from the start is told as it is.
+    yield* Effect.mapError(save(path, first, keep), (e) => (e instanceof Errors.StorageFailed ? e : failedInRun(e)))
+    return first
+  })
+  const first = from ?? (yield* Effect.provideService(prepared, LanguageModel, lm))
   const cursor = yield* Effect.gen(function* () {
-    const first = from ?? (yield* prepare(experiment, lm.info.digest))
-    if (from !== undefined) yield* restore(from, path)
+    if (from !== undefined) yield* restore(adapter, from, path)
     return yield* loop({ experiment, questions, folder: path, keep, emit, record: appendMetrics, flush }, first)
   }).pipe(
     Effect.provideService(LanguageModel, lm),
@@ -205,6 +212,7 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
     digest: identity.digest,
     seed: settings.seed,
     steps: settings.steps,
+    model: { name: options.model.name, digest: lm.info.digest },
     adapter: { path: `checkpoints/step-${cursor.step}`, digest: cursor.policy.adapter },
     evaluations: yield* RunFolder.readEvaluations(path),
   }
@@ -226,17 +234,6 @@ const prepare = Effect.fnUntraced(function* (experiment: Experiment.Any, base: s
     policy = { ...policy, adapter: yield* Effect.provideService(prepared, Step, place) }
   }
   return { step: 0, policy, skipped: {}, inFlight: prompts.perStep, microBatchGroups: null, tokens: 0 }
-})
-
-/** Loads the adapter and its optimiser from the cursor's checkpoint. */
-const restore = Effect.fnUntraced(function* (cursor: Cursor, run: string) {
-  if (cursor.policy.adapter === "") return
-  const where = RunFolder.checkpoint(run, cursor.step)
-  const found = yield* (yield* LanguageModel).loadState(adapter, where, { optimizer: true })
-  const expected = `the adapter ${cursor.policy.adapter} that its cursor.json names`
-  if (found !== cursor.policy.adapter) {
-    yield* new Errors.BadInput({ where, found: `an adapter of digest ${found}`, expected })
-  }
 })
 
 /** A disk that fails, or a device that is lost, when work has been done is a failed run, and not the user's input. */

@@ -13,19 +13,39 @@ const samplesAgain = 2
 const skips: { readonly [tag: string]: number } = { NonFinite: 2, NoSignal: 9 }
 const skipsOfOthers = 2
 
-/** Runs the step after the cursor on these prompts: the next cursor, and the step's metrics. */
-export const runStep = Effect.fnUntraced(function* (
+/**
+ * Runs the step after the cursor on these prompts: the next cursor, and the step's metrics. `restore` puts the adapter back to the
+ * cursor's: a failed update may have moved it already (the first of several iterations, or an optimiser step that was not finite).
+ */
+export const runStep = Effect.fnUntraced(function* <E, R>(
   pipeline: Pipeline,
   cursor: Cursor,
   prompts: ReadonlyArray<Artefact.Prompt>,
+  restore: Effect.Effect<void, E, R>,
 ) {
   const { adapter, step } = yield* Step
   const lm = yield* LanguageModel
   const note = (text: string) => pipeline.emit({ _tag: "Noted", step, text })
   const finished = new Map<number, Row | undefined>()
   let { inFlight, microBatchGroups } = cursor
+  let moved = false
+  const putBack = Effect.suspend(() => {
+    if (!moved) return Effect.void
+    return Effect.andThen(
+      restore,
+      Effect.sync(() => {
+        moved = false
+      }),
+    )
+  })
+  const beforeUpdate = Effect.andThen(
+    putBack,
+    Effect.sync(() => {
+      moved = true
+    }),
+  )
   for (let again = 0; ;) {
-    const made = yield* Effect.result(flow(pipeline, prompts, { inFlight, microBatchGroups, finished }))
+    const made = yield* Effect.result(flow(pipeline, prompts, { inFlight, microBatchGroups, finished, beforeUpdate }))
     const groups = inOrder(finished)
     const tokens = cursor.tokens + Metrics.tokens(groups)
     const metrics = { ...Metrics.ofGroups(groups), num_tokens: tokens }
@@ -56,10 +76,12 @@ export const runStep = Effect.fnUntraced(function* (
       else microBatchGroups = half
       yield* note(`${said(answered)}; going on with ${half} groups at once`)
     } else if (action === "skip the step" && skipped <= (skips[error._tag] ?? skipsOfOthers)) {
+      yield* putBack
       yield* lm.zeroGrad(adapter)
       yield* note(`${said(answered)}; no update in this step (${skipped} in a row)`)
       return { cursor: { ...next, skipped: { [error._tag]: skipped } }, metrics }
     } else return yield* Effect.fail(gaveUp(answered, step))
+    yield* putBack
     yield* lm.zeroGrad(adapter)
   }
 })

@@ -44,12 +44,14 @@ export const questions = Array.from({ length: 8 }, (_, i) => `What is ${i} + ${i
 /** Three steps of two groups of three; measured before and after. */
 export const experiment = ({
   reward = brevity,
+  update = {},
   ...settings
 }: {
   readonly steps?: number
   readonly seed?: number
   readonly memory?: "64 MiB"
   readonly reward?: Reward.Reward
+  readonly update?: { readonly numIterations?: number; readonly microBatchGroups?: number }
 } = {}) =>
   Experiment.make("brief", {
     model: Model.nano,
@@ -62,7 +64,7 @@ export const experiment = ({
     Sample.stage({ groupSize: 3, maxNewTokens: 24, temperature: 0.8 }),
     SelfJudge.stage({ rubric: reward, judge: "frozen" }),
     GroupAdvantage.stage({ scale: "group" }),
-    LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
+    LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo", ...update }),
     Evaluate.stage({ tasks: [updates] }),
   )
 

@@ -49,7 +49,7 @@ describe("run", () => {
         [0, 0],
         [3, 3],
       ])
-      expect(readdirSync(`${path}/checkpoints`)).toEqual(["step-1", "step-2", "step-3"])
+      expect(readdirSync(`${path}/checkpoints`)).toEqual(["step-0", "step-1", "step-2", "step-3"])
       expect(readdirSync(`${path}/${outcome.adapter.path}`)).toContain("adapter_config.json")
       const metrics = lines(`${path}/metrics.jsonl`)
       expect(metrics.map((m) => m["step"])).toEqual([1, 2, 3])
@@ -104,7 +104,7 @@ describe("resume", () => {
       const [whole, broken] = [`${folder()}/run`, `${folder()}/run`]
       yield* run(experiment(), options(whole))
       yield* interrupted(broken)
-      expect(readdirSync(`${broken}/checkpoints`)).toEqual(["step-1", "step-2"])
+      expect(readdirSync(`${broken}/checkpoints`)).toEqual(["step-0", "step-1", "step-2"])
       expect(existsSync(`${broken}/lock`)).toBe(false)
       const o = options(broken)
       yield* resume(experiment(), broken, o)

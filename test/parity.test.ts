@@ -8,6 +8,7 @@ import { create } from "@hmx/engine-tfjs"
 import { afterAll, describe, expect, test } from "vitest"
 import { harness } from "./parity/harness.ts"
 import { type Line, render } from "./parity/Line.ts"
+import { dropTensors } from "./parity/rewrite.ts"
 
 const committed = fileURLToPath(new URL("fixtures/parity", import.meta.url))
 /** A larger set, where it stands beside the repository. */
@@ -79,6 +80,20 @@ describe("npm run parity", () => {
           ok: false,
         },
       ])
+    } finally {
+      rmSync(root, { recursive: true })
+    }
+  })
+
+  test("where a tensor is missing the exit code is 1", () => {
+    const root = mkdtempSync(join(tmpdir(), "parity-"))
+    try {
+      for (const folder of ["checkpoints", "vectors"])
+        cpSync(join(committed, folder), join(root, folder), { recursive: true })
+      dropTensors(join(root, "vectors/qwen3.safetensors"), /^left\.logits$/)
+      const { status, stdout } = run("--fixtures", root, "--json")
+      expect(stdout).toContain('"what":"no tensor \\"left.logits\\"","maxDelta":"Infinity","bound":0,"ok":false')
+      expect(status).toBe(1)
     } finally {
       rmSync(root, { recursive: true })
     }

@@ -12,7 +12,7 @@ import {
   type SequenceValues,
 } from "@hmx/lm"
 import { roundOtherwise } from "./adapters.ts"
-import { type HostArray, row, tensor } from "./fixtures.ts"
+import { type HostArray, row, some, tensor } from "./fixtures.ts"
 import { pick, unpad } from "./rows.ts"
 import { ReplayConfig, type Trace } from "./Trace.ts"
 import { type Quantity, Trajectory } from "./Trajectory.ts"
@@ -75,10 +75,15 @@ export class Replay {
   }
 
   run(): Trajectory {
-    const micros = this.#trace.micro_batches.map((_, i) => this.#micro(i))
+    const micros = some(this.#trace.micro_batches, "micro-batches").map((_, i) => this.#micro(i))
+    const steps = new Set(micros.map((micro) => micro.step)).size
+    if (steps !== this.#config.max_steps) throw new Error(`micro-batches of ${steps} steps, not of max_steps`)
+    const { gradient_accumulation_steps: accumulated, steps_per_generation: perGeneration } = this.#config
+    // TRL keeps old log-probabilities unless each update is made of exactly the completions it sampled.
+    const oldExpected = accumulated % (perGeneration * this.#config.num_iterations) !== 0
     for (const [step, parts] of Map.groupBy(micros, (micro) => micro.step)) {
       for (const micro of parts) {
-        if (micro.golden("old_per_token_logps") !== undefined && micro.old === undefined)
+        if ((oldExpected || micro.golden("old_per_token_logps") !== undefined) && micro.old === undefined)
           this.#generation(micro, micros)
       }
       this.#step(step, parts)
@@ -199,7 +204,7 @@ export class Replay {
     this.#out.add(quantities.norms, [norm], [log["grad_norm"] ?? Number.NaN])
     // The last step's weights stand in the final adapter alone.
     const golden = (key: string) => this.#tensors.get(`step.${step + 1}.${key.replace("base_model.model.", "")}`)?.data
-    if (this.#adapter.parameters.some(({ key }) => golden(key) !== undefined)) {
+    if (step + 1 < config.max_steps || this.#adapter.parameters.some(({ key }) => golden(key) !== undefined)) {
       this.#compareWeights(quantities.weights, (key) => golden(key) ?? [])
     }
   }

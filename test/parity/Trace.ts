@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 export const ReplayConfig = Schema.Struct({
   gradient_accumulation_steps: Schema.Number,
   steps_per_generation: Schema.Number,
+  num_iterations: Schema.Number,
   max_completion_length: Schema.Number,
   learning_rate: Schema.Number,
   lr_scheduler_type: Schema.Literals(["constant", "linear", "cosine"]),

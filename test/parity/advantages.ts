@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { batchAdvantages, groupAdvantages, normalizeThenSum, rewardMetrics, statistics, weightedSum } from "hmx"
 import { maxDelta } from "./compare.ts"
-import { Figure, figureOf, figures, present, readJsonAs } from "./fixtures.ts"
-import { type Line, measured, skipped } from "./Line.ts"
+import { Figure, figureOf, figures, readJsonAs, some } from "./fixtures.ts"
+import { guarded, type Line, measured, skipped } from "./Line.ts"
 
 const Cases = Schema.Struct({
   cases: Schema.Array(
@@ -63,8 +64,12 @@ export const advantagesOf = (
 
 /** grpo/advantages.json: rewards to advantages. */
 export function* advantages(root: string): Generator<Line> {
-  if (!present(root, "grpo/advantages.json")) return
-  for (const item of readJsonAs(Cases, join(root, "grpo/advantages.json")).cases) {
+  if (!existsSync(join(root, "grpo"))) return
+  yield* guarded("grpo/advantages", () => advantageCases(join(root, "grpo/advantages.json")))
+}
+
+function* advantageCases(file: string): Generator<Line> {
+  for (const item of some(readJsonAs(Cases, file).cases, "cases of advantages")) {
     const name = `grpo/advantages/${item.name}`
     const config = Schema.decodeUnknownOption(AdvantageConfig)(item.config)
     if (Option.isNone(config)) {

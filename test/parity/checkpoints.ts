@@ -2,24 +2,23 @@ import { join } from "node:path"
 import * as Schema from "effect/Schema"
 import { type Decoder, generate, hiddenStates, sequenceLogits, sequenceLogProbs } from "@hmx/lm"
 import { differences, maxDelta } from "./compare.ts"
-import { folders, type HostArray, present, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
-import { type Line, measured, skipped } from "./Line.ts"
+import { existsSync, readdirSync } from "node:fs"
+import { folders, type HostArray, readJsonAs, readTensors, row, some, tensor } from "./fixtures.ts"
+import { failed, guarded, type Line, measured } from "./Line.ts"
 import { type Models, withModel } from "./models.ts"
 import { pick, type Unpadded, unpad } from "./rows.ts"
 
 const Rows = Schema.Array(Schema.Array(Schema.Number))
 
 const Vectors = Schema.Struct({
-  greedy: Schema.optionalKey(
-    Schema.Struct({
-      input_ids: Rows,
-      attention_mask: Rows,
-      max_new_tokens: Schema.Number,
-      no_eos: Rows,
-      eos_token_id: Schema.Array(Schema.Number),
-      with_eos: Rows,
-    }),
-  ),
+  greedy: Schema.Struct({
+    input_ids: Rows,
+    attention_mask: Rows,
+    max_new_tokens: Schema.Number,
+    no_eos: Rows,
+    eos_token_id: Schema.Array(Schema.Number),
+    with_eos: Rows,
+  }),
 })
 
 const bound = 1e-4
@@ -30,17 +29,21 @@ export function* checkpoints(root: string, models: Models): Generator<Line> {
     const name = `checkpoints/${folder}`
     const vectors = join(root, "vectors", folder)
     yield* withModel(name, models, folder, function* ({ decoder }) {
-      if (!present(root, `vectors/${folder}.safetensors`, `vectors/${folder}.json`)) {
-        yield skipped(name, `no vectors/${folder}.safetensors and .json`)
-        return
-      }
       const tensors = readTensors(`${vectors}.safetensors`)
-      yield* padded(name, decoder, tensors)
-      yield* hidden(name, decoder, tensors)
-      yield* greedyTokens(name, decoder, `${vectors}.json`)
+      for (const side of ["left", "right"] as const) yield* guarded(name, () => padded(name, decoder, tensors, side))
+      yield* guarded(name, () => hidden(name, decoder, tensors))
+      yield* guarded(name, () => greedyTokens(name, decoder, `${vectors}.json`))
     })
   }
+  for (const stem of stems(join(root, "vectors"))) {
+    for (const path of [`checkpoints/${stem}`, `vectors/${stem}.json`, `vectors/${stem}.safetensors`])
+      if (!existsSync(join(root, path))) yield failed(`vectors/${stem}`, `no ${path}`)
+  }
 }
+
+/** Names of the files in a folder without their extensions, each once. */
+const stems = (folder: string): ReadonlyArray<string> =>
+  existsSync(folder) ? [...new Set(readdirSync(folder).map((file) => file.replace(/\.(json|safetensors)$/, "")))] : []
 
 /** Logits as a model gives them: after the softcap. */
 export const cappedLogits = (...args: Parameters<typeof sequenceLogits>): Float32Array => {
@@ -49,27 +52,28 @@ export const cappedLogits = (...args: Parameters<typeof sequenceLogits>): Float3
   return cap === undefined ? logits : logits.map((x) => cap * Math.tanh(x / cap))
 }
 
-function* padded(name: string, decoder: Decoder, tensors: ReadonlyMap<string, HostArray>): Generator<Line> {
-  const { vocab } = decoder.spec
-  for (const side of ["left", "right"]) {
-    const rows = unpad(tensor(tensors, `${side}.input_ids`), tensor(tensors, `${side}.attention_mask`))
-    const all = tensors.get(`${side}.logits`)
-    const last = tensors.get(`${side}.logits_last_row`)
-    const golden = (b: number) => (all !== undefined ? row(all, b) : b === rows.length - 1 ? last?.data : undefined)
-    let delta = 0
-    for (const [b, { columns, tokens }] of rows.entries()) {
-      const expected = golden(b)
-      if (expected === undefined) continue
-      delta = Math.max(delta, maxDelta(cappedLogits(decoder, tokens), pick(expected, columns, vocab)))
-    }
-    yield measured(name, `logits, ${side}-padded`, delta, bound)
-    yield measured(
-      name,
-      `log-probabilities, ${side}-padded`,
-      logprobs(decoder, rows, tensor(tensors, `${side}.logprobs`)),
-      bound,
-    )
-  }
+/** Logits of every row where the padding is to the left, of the last row where it is to the right; log-probabilities of all. */
+function* padded(
+  name: string,
+  decoder: Decoder,
+  tensors: ReadonlyMap<string, HostArray>,
+  side: "left" | "right",
+): Generator<Line> {
+  const ids = tensor(tensors, `${side}.input_ids`)
+  const rows = some(unpad(ids, tensor(tensors, `${side}.attention_mask`)), `rows of ${side}.input_ids`)
+  const golden = tensor(tensors, side === "left" ? "left.logits" : "right.logits_last_row")
+  const deltas = rows.flatMap(({ columns, tokens }, b) => {
+    if (side === "right" && b < rows.length - 1) return []
+    const expected = side === "left" ? row(golden, b) : golden.data
+    return [maxDelta(cappedLogits(decoder, tokens), pick(expected, columns, decoder.spec.vocab))]
+  })
+  yield measured(name, `logits, ${side}-padded`, Math.max(...deltas), bound)
+  yield measured(
+    name,
+    `log-probabilities, ${side}-padded`,
+    logprobs(decoder, rows, tensor(tensors, `${side}.logprobs`)),
+    bound,
+  )
 }
 
 const logprobs = (decoder: Decoder, rows: ReadonlyArray<Unpadded>, golden: HostArray): number => {
@@ -94,25 +98,28 @@ const logprobs = (decoder: Decoder, rows: ReadonlyArray<Unpadded>, golden: HostA
 
 /** Of row 0: the embedding, each block, the last one after the final norm. */
 function* hidden(name: string, decoder: Decoder, tensors: ReadonlyMap<string, HostArray>): Generator<Line> {
-  const golden = Array.from({ length: decoder.spec.layers + 1 }, (_, i) => tensors.get(`left.hidden.${i}`))
-  if (!golden.some((x) => x !== undefined)) return
+  const golden = Array.from({ length: decoder.spec.layers + 1 }, (_, i) => tensor(tensors, `left.hidden.${i}`))
   const [first] = unpad(tensor(tensors, "left.input_ids"), tensor(tensors, "left.attention_mask"))
-  if (first === undefined) return
+  if (first === undefined) throw new Error("no row in left.input_ids")
   const found = hiddenStates(decoder, first.tokens)
   const delta = golden.map((expected, i) =>
-    expected === undefined ? 0 : maxDelta(found[i] ?? [], pick(expected.data, first.columns, decoder.spec.hidden)),
+    maxDelta(found[i] ?? [], pick(expected.data, first.columns, decoder.spec.hidden)),
   )
   yield measured(name, `${golden.length} hidden states`, Math.max(...delta), bound)
 }
 
 /** Tokens that differ, over all rows. */
 const wrong = (found: ReadonlyArray<ReadonlyArray<number>>, expected: ReadonlyArray<ReadonlyArray<number>>) =>
-  expected.reduce((sum, tokens, b) => sum + differences(found[b] ?? [], tokens), 0)
+  expected.length === found.length
+    ? expected.reduce(
+        (sum, tokens, b) => sum + differences(found[b] ?? [], some(tokens, "tokens in a greedy answer")),
+        0,
+      )
+    : Number.POSITIVE_INFINITY
 
 function* greedyTokens(name: string, decoder: Decoder, file: string): Generator<Line> {
   const { greedy } = readJsonAs(Vectors, file)
-  if (greedy === undefined) return
-  const requests = greedy.input_ids.map((ids, b) => ({
+  const requests = some(greedy.input_ids, "prompts of greedy answers").map((ids, b) => ({
     prompt: ids.filter((_, t) => greedy.attention_mask[b]?.[t] === 1),
     n: 1,
     params: { maxNewTokens: greedy.max_new_tokens, temperature: 0 },

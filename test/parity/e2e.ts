@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { adapterWeights, loadLora } from "./adapters.ts"
 import { AdvantageConfig, advantagesOf } from "./advantages.ts"
 import { maxDelta } from "./compare.ts"
-import { folders, readJsonAs, readTensors } from "./fixtures.ts"
+import { folders, readJsonAs, readTensors, some } from "./fixtures.ts"
 import { guarded, type Line, measured } from "./Line.ts"
 import { type Models, withModel } from "./models.ts"
 import { Replay } from "./Replay.ts"
@@ -19,7 +19,7 @@ export function* e2e(root: string, models: Models): Generator<Line> {
     const path = join(root, name)
     yield* guarded(name, function* () {
       const trace = readJsonAs(Trace, join(path, "trace.json"))
-      yield generations(name, trace)
+      yield* guarded(name, () => [generations(name, trace)])
       yield* withModel(name, models, trace.checkpoint, function* ({ decoder, config }) {
         const tensors = readTensors(join(path, "trace.safetensors"))
         const final = adapterWeights(config, join(path, "adapter_final"))
@@ -40,7 +40,7 @@ export function* e2e(root: string, models: Models): Generator<Line> {
 const generations = (name: string, trace: Trace): Line => {
   const config = Schema.decodeUnknownSync(AdvantageConfig)(trace.config)
   const { num_generations: groupSize } = Schema.decodeUnknownSync(Sizes)(trace.config)
-  const deltas = trace.generations.map((generation) => {
+  const deltas = some(trace.generations, "generations").map((generation) => {
     const rewards = generation.rewards.map((reward) => [reward])
     const { values } = advantagesOf(rewards, groupSize, config)
     return maxDelta(

@@ -55,6 +55,12 @@ export const folders = (path: string): ReadonlyArray<string> =>
         .toSorted()
     : []
 
+/** The list, which must hold something: an empty one would be compared without a line. */
+export const some = <A>(items: ReadonlyArray<A> | undefined, what: string): ReadonlyArray<A> => {
+  if (items === undefined || items.length === 0) throw new Error(`no ${what}: the layout promises some`)
+  return items
+}
+
 /** True where every file stands. */
 export const present = (folder: string, ...names: ReadonlyArray<string>): boolean =>
   names.every((name) => existsSync(join(folder, name)))

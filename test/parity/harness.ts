@@ -2,7 +2,10 @@ import type { Engine } from "@hmx/lm"
 import { advantages } from "./advantages.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { e2e } from "./e2e.ts"
-import { guarded, type Line, measured } from "./Line.ts"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { folders } from "./fixtures.ts"
+import { failed, guarded, type Line, measured } from "./Line.ts"
 import { lora } from "./lora.ts"
 import { losses } from "./losses.ts"
 import { Models } from "./models.ts"
@@ -20,11 +23,18 @@ const areas: { readonly [area: string]: (root: string, models: Models) => Iterab
   e2e,
 }
 
+/** Folders that hold a folder a case. */
+const ofCases = ["tokenizers", "checkpoints", "lora", "e2e"]
+
 /** Runs every check that the folder has data for. */
 export function* harness(root: string, engine: Engine): Generator<Line> {
   const before = engine.memory().tensors
   const models = new Models(root, engine)
   try {
+    for (const area of ofCases) {
+      const path = join(root, area)
+      if (existsSync(path) && folders(path).length === 0) yield failed(area, "a folder without a case")
+    }
     for (const [area, check] of Object.entries(areas)) yield* guarded(area, () => check(root, models))
   } finally {
     models.free()

@@ -4,8 +4,8 @@ import { crossEntropy, type Decoder, type Lora, lossGradient, optimStep } from "
 import { adapterWeights, loadLora, roundOtherwise } from "./adapters.ts"
 import { cappedLogits } from "./checkpoints.ts"
 import { maxDelta, relativeError } from "./compare.ts"
-import { folders, type HostArray, readJsonAs, readTensors, row, tensor } from "./fixtures.ts"
-import { guarded, type Line, measured } from "./Line.ts"
+import { folders, type HostArray, readJsonAs, readTensors, row, some, tensor } from "./fixtures.ts"
+import { guarded, type Line, measured, skipped } from "./Line.ts"
 import { type Models, withModel } from "./models.ts"
 import { pick, unpad } from "./rows.ts"
 import { compareRun, type Quantity, Trajectory } from "./Trajectory.ts"
@@ -32,11 +32,15 @@ export function* lora(root: string, models: Models): Generator<Line> {
     yield* guarded(name, function* () {
       const meta = readJsonAs(Meta, join(path, "meta.json"))
       yield* withModel(name, models, meta.checkpoint, function* ({ decoder, config }) {
+        if (!(meta.steps >= 1) || meta.log.length !== meta.steps + 1)
+          throw new Error(`meta.json: ${meta.log.length} entries of log for ${meta.steps} steps`)
         const tensors = readTensors(join(path, "vectors.safetensors"))
+        if (lastLogits(decoder, tensors) === undefined)
+          yield skipped(name, "logits of the last token: the last column of row 0 is padding")
         const load = () => loadLora(decoder, config, join(path, "adapter_init"))
         const adapter = load()
         try {
-          yield* untrained(name, decoder, adapter, tensors)
+          yield* guarded(name, () => untrained(name, decoder, adapter, tensors))
         } finally {
           adapter.free()
         }
@@ -82,9 +86,11 @@ const backward = (decoder: Decoder, adapter: Lora, tensors: Tensors) => {
   )
 }
 
+const isGradient = (key: string) => key.startsWith("grad.")
+
 function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tensors): Generator<Line> {
   const [first] = rowsOf(tensors)
-  if (first === undefined) return
+  if (first === undefined) throw new Error("no row in input_ids")
   const logits = cappedLogits(decoder, first.tokens, adapter)
   const expected = pick(tensor(tensors, "logits_row0").data, first.columns, decoder.spec.vocab)
   yield measured(name, "logits", maxDelta(logits, expected), 1e-4)
@@ -99,9 +105,9 @@ function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tens
       gradient === undefined ? [] : decoder.engine.download(gradient),
     ]),
   )
-  const golden = [...tensors].filter(([key]) => key.startsWith("grad."))
-  const errors = golden.map(([key, { data }]) => relativeError(found.get(key) ?? [], data))
-  yield measured(name, `${golden.length} gradients, relative`, Math.max(...errors), 1e-3)
+  const keys = some([...new Set([...found.keys(), ...[...tensors.keys()].filter(isGradient)])], "gradients")
+  const errors = keys.map((key) => relativeError(found.get(key) ?? [], tensor(tensors, key).data))
+  yield measured(name, `${keys.length} gradients, relative`, Math.max(...errors), 1e-3)
 }
 
 const quantities = (steps: number) =>

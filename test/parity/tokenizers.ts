@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { openTokenizer, type Tokenizer } from "@hmx/lm"
-import { folders, present, readJsonAs } from "./fixtures.ts"
+import { folders, readJsonAs, some } from "./fixtures.ts"
 import { guarded, type Line, measured } from "./Line.ts"
 
 const Ids = Schema.Array(Schema.Number)
@@ -17,10 +17,8 @@ const Vectors = Schema.Struct({
       decoded_skip_special: Schema.optionalKey(Schema.String),
     }),
   ),
-  decode_ids: Schema.optionalKey(
-    Schema.Array(
-      Schema.Struct({ ids: Ids, decoded: Schema.String, decoded_skip_special: Schema.optionalKey(Schema.String) }),
-    ),
+  decode_ids: Schema.Array(
+    Schema.Struct({ ids: Ids, decoded: Schema.String, decoded_skip_special: Schema.optionalKey(Schema.String) }),
   ),
 })
 
@@ -50,21 +48,21 @@ export function* tokenizers(root: string): Generator<Line> {
     const path = join(root, name)
     yield* guarded(name, function* () {
       const tokenizer = Effect.runSync(openTokenizer(path))
-      if (present(path, "vectors.json")) yield* texts(name, tokenizer, readJsonAs(Vectors, join(path, "vectors.json")))
-      if (present(path, "chat.json")) yield chats(name, tokenizer, readJsonAs(Chats, join(path, "chat.json")))
+      yield* guarded(name, () => texts(name, tokenizer, readJsonAs(Vectors, join(path, "vectors.json"))))
+      yield chats(name, tokenizer, readJsonAs(Chats, join(path, "chat.json")))
     })
   }
 }
 
 function* texts(name: string, tokenizer: Tokenizer, vectors: typeof Vectors.Type): Generator<Line> {
-  const { items, decode_ids: decodeIds = [] } = vectors
+  const items = some(vectors.items, "texts")
   yield measured(
     name,
     `${items.length} texts to ids`,
     count(items, (x) => same(tokenizer.encode(x.text), x.ids)),
     0,
   )
-  const lists = [...items, ...decodeIds]
+  const lists = [...items, ...some(vectors.decode_ids, "lists of ids")]
   const what = `${lists.length} id lists to text`
   yield measured(
     name,
@@ -91,5 +89,5 @@ const chats = (name: string, tokenizer: Tokenizer, { cases }: typeof Chats.Type)
     if (Exit.isFailure(rendered)) return x.error !== undefined
     return rendered.value === x.text && same(tokenizer.encode(rendered.value), x.ids ?? [])
   }
-  return measured(name, `${cases.length} chats`, count(cases, agrees), 0)
+  return measured(name, `${cases.length} chats`, count(some(cases, "chats"), agrees), 0)
 }

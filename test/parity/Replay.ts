@@ -16,6 +16,7 @@ import { type HostArray, row, some, tensor } from "./fixtures.ts"
 import { pick, unpad } from "./rows.ts"
 import { ReplayConfig, type Trace } from "./Trace.ts"
 import { type Quantity, Trajectory } from "./Trajectory.ts"
+import { transformersRate, warmupUpdates } from "./schedule.ts"
 import { lossOptions } from "./trlOptions.ts"
 
 const quantities = {
@@ -27,6 +28,7 @@ const quantities = {
   logged: { what: "logged losses", by: "scaled", bound: 1e-4 },
   metrics: { what: "logged metrics", by: "scaled", bound: 1e-4 },
   rates: { what: "learning rates", by: "absolute", bound: 1e-9 },
+  schedule: { what: "learning rates of hmx, its warm-up an update earlier", by: "absolute", bound: 1e-9 },
   norms: { what: "gradient norms", by: "relative", bound: 1e-3 },
   weights: { what: "weights after each step", by: "absolute", bound: 1e-5, many: true },
   final: { what: "weights at the end", by: "absolute", bound: 1e-5, many: true },
@@ -180,18 +182,21 @@ export class Replay {
   #update(step: number, log: { readonly [key: string]: number }): void {
     const config = this.#config
     const logged = log["learning_rate"] ?? Number.NaN
+    const type = config.lr_scheduler_type
+    const rate = transformersRate(config, step)
+    this.#out.add(quantities.rates, [rate], [logged])
+    const warmupSteps = type === "constant" ? 0 : warmupUpdates(config)
     const ours = learningRate(
       {
-        schedule: config.lr_scheduler_type,
+        schedule: type === "constant_with_warmup" ? "constant" : type,
         learningRate: config.learning_rate,
-        warmupSteps: config.warmup_steps,
+        warmupSteps,
         steps: config.max_steps,
       },
       step + 1,
     )
     // The reference's warm-up starts at 0, so its first update does nothing; ours starts one step further on purpose.
-    const rate = config.warmup_steps === 0 ? ours : logged
-    this.#out.add(quantities.rates, [rate], [logged])
+    this.#out.add(quantities.schedule, [ours], [transformersRate(config, step < warmupSteps ? step + 1 : step)])
     roundOtherwise(this.#decoder.engine, this.#adapter, this.#rounding)
     const norm = optimStep(this.#decoder.engine, this.#adapter, {
       learningRate: rate,

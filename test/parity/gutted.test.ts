@@ -119,3 +119,14 @@ test.each<[name: string, folders: ReadonlyArray<string>, spoil: (root: string) =
 ])("%s", (_, folders, spoil, said) => {
   expect(offAfter(folders, spoil)).toContainEqual(expect.objectContaining({ what: expect.stringMatching(said) }))
 })
+
+test.each([
+  ["a warm-up that the log does not show", { warmup_steps: 2 }],
+  ["another schedule than the log's", { lr_scheduler_type: "cosine" }],
+])("%s is off", (_, change) => {
+  const off = offAfter(kl, (root) => {
+    const file = join(root, "e2e/grpo_kl_2iter/trace.json")
+    setJson(file, "config", { ...Object(Object(JSON.parse(readFileSync(file, "utf8"))).config), ...change })
+  })
+  expect(off).toContainEqual(expect.objectContaining({ case: "e2e/grpo_kl_2iter", what: "learning rates" }))
+})

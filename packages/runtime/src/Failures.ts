@@ -1,7 +1,7 @@
 /** How a run ends when it does not end well. BadInput and StorageFailed of `hmx` come before the first step; these after it. */
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
-import type { Answered } from "./Policies.ts"
+import { type Answered, reasonOf } from "./Policies.ts"
 
 /** A stage failed, and nothing that the runtime or the author answers it with helped. `cause` is the error's own message. */
 export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
@@ -54,6 +54,5 @@ const advice: { readonly [tag: string]: string } = {
  */
 export const gaveUp = ({ action, error, stage }: Answered, step: number): Errors.Any => {
   if (action === "stop" || error instanceof Errors.BadInput) return error
-  const reason = error instanceof Error && error.message !== "" ? error.message : error._tag
-  return new RunFailed({ step, stage, error: error._tag, reason, advice: advice[error._tag] ?? "" })
+  return new RunFailed({ step, stage, error: error._tag, reason: reasonOf(error), advice: advice[error._tag] ?? "" })
 }

@@ -75,6 +75,19 @@ const rewards = (groups: ReadonlyArray<Group>): Metrics => {
 /** The metrics of a step's groups. */
 export const ofGroups = (groups: ReadonlyArray<Group>): Metrics => ({ ...completions(groups), ...rewards(groups) })
 
+/** Longest reason shown of a missing verdict, in characters: it may be anybody's text. */
+const reasonLength = 200
+
+/** How many completions have no verdict, and the first one's reason; undefined where all have one. */
+export const unscored = (groups: ReadonlyArray<Group>): string | undefined => {
+  const all = groups.flatMap((g) => g.verdicts?.verdicts ?? [])
+  const without = all.flatMap((v) => (v._tag === "Unscored" ? [v.reason] : []))
+  const first = without[0]
+  if (first === undefined) return undefined
+  const reason = first.slice(0, reasonLength).replaceAll(/\s+/g, " ")
+  return `${without.length} of ${all.length} answers have no verdict: ${reason}`
+}
+
 /** Tokens of prompts and completions together, each completion with its prompt (TRL's `num_tokens` counts so). */
 export const tokens = (groups: ReadonlyArray<Group>): number =>
   sum(

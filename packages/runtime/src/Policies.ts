@@ -91,6 +91,12 @@ export const run = (
   )
 }
 
+/** What an error says; its tag where it says nothing. */
+export const reasonOf = (error: Errors.Any): string => {
+  // Its own words are the rewards' least, middle and greatest: there are none of no reward.
+  if (error instanceof Errors.NoSignal && error.rewards.length === 0) return "no signal: no answer has a verdict"
+  return error instanceof Error && error.message !== "" ? error.message : error._tag
+}
+
 /** An answered error in a sentence. */
-export const said = ({ error, stage }: Answered): string =>
-  `${stage}: ${error instanceof Error && error.message !== "" ? error.message : error._tag}`
+export const said = ({ error, stage }: Answered): string => `${stage}: ${reasonOf(error)}`

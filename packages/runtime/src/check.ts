@@ -1,9 +1,10 @@
 /** Everything that can be known of an experiment before a weight is read or a byte is written. */
 import * as Effect from "effect/Effect"
-import { Experiment, type ModelShape } from "hmx"
+import { Errors, Experiment, type ModelShape, type Stage } from "hmx"
 import type { Locate } from "./dataService.ts"
 import { identify } from "./digest.ts"
 import { Miswired } from "./Failures.ts"
+import { isEvaluate } from "./measuring.ts"
 import * as Memory from "./Memory.ts"
 import * as Questions from "./Questions.ts"
 
@@ -13,7 +14,40 @@ import * as Questions from "./Questions.ts"
 export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, shape: ModelShape, locate: Locate) {
   const problems = Experiment.problems(experiment)
   if (problems.length > 0) return yield* new Miswired({ problems })
+  yield* lengths(experiment, shape)
   const questions = yield* Questions.load(experiment.settings.prompts, locate)
+  yield* heldOut(experiment, questions, locate)
   const tokens = Memory.promptTokens([...questions.train, ...questions.heldOut])
   return { questions, memory: Memory.plan(experiment, shape, tokens), identity: identify(experiment, questions) }
 })
+
+/** Refuses an answer as long as the model's context: its prompt would have no room. */
+const lengths = Effect.fnUntraced(function* ({ stages }: Experiment.Any, { context }: ModelShape) {
+  for (const { name, options } of stages.flatMap((stage) => [stage, ...tasksOf(stage)])) {
+    if (!("maxNewTokens" in options) || typeof options.maxNewTokens !== "number") continue
+    if (options.maxNewTokens < context) continue
+    yield* new Errors.BadInput({
+      where: `${name}: maxNewTokens`,
+      found: `${options.maxNewTokens}`,
+      expected: `less than the model's context of ${context} tokens, which prompt and answer share`,
+    })
+  }
+})
+
+/** Refuses a task on held-out prompts where there are none: it would measure nothing, after all the training. */
+const heldOut = Effect.fnUntraced(function* (
+  { settings, stages }: Experiment.Any,
+  questions: Questions.Questions,
+  locate: Locate,
+) {
+  const asking = stages.flatMap(tasksOf).find(({ kind }) => kind === "held-out")
+  if (asking === undefined || questions.heldOut.length > 0) return
+  const { prompts } = settings
+  yield* new Errors.BadInput({
+    where: prompts.kind === "jsonl" ? locate(prompts.path).name : "prompts.heldOut",
+    found: "no held-out prompts",
+    expected: `at least one for ${asking.name} (${prompts.kind === "jsonl" ? '"split": "held-out"' : "the option heldOut"})`,
+  })
+})
+
+const tasksOf = (stage: Stage.Any) => (isEvaluate(stage) ? stage.options.tasks : [])

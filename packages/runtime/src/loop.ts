@@ -6,6 +6,7 @@ import type { Cursor } from "./Cursor.ts"
 import { draw } from "./Draw.ts"
 import type { Event } from "./Event.ts"
 import { gaveUp } from "./Failures.ts"
+import { isEvaluate, measured, measures } from "./measuring.ts"
 import * as Policies from "./Policies.ts"
 import type { Questions } from "./Questions.ts"
 import { restore } from "./restore.ts"
@@ -71,12 +72,6 @@ export const save = Effect.fnUntraced(function* (folder: string, cursor: Cursor,
   )
 })
 
-/** Stages that measure the policy at times of their own, between steps. */
-const measures = (stage: Stage.Any): boolean => stage.settles !== undefined
-
-/** Only `Evaluate.stage` makes a stage that settles something, and it checks its options. */
-const isEvaluate = (stage: Stage.Any): stage is Evaluate => measures(stage)
-
 const place = ({ experiment }: Run, { policy }: Cursor, step: number): (typeof Step)["Service"] => {
   const { seed, steps } = experiment.settings
   return { seed, step, steps, policy, by: policy.adapter === "" ? "base" : { adapter }, adapter }
@@ -94,12 +89,13 @@ const evaluate = Effect.fnUntraced(function* (run: Run, stages: ReadonlyArray<St
   for (const stage of due) {
     const start = yield* Clock.currentTimeMillis
     yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
-    const measured = Policies.run(stage, { policy })
-    const report = yield* measured.pipe(
+    const made = yield* Policies.run(stage, { policy }).pipe(
       Effect.provideService(Step, place(run, cursor, step)),
       Effect.mapError((answered) => gaveUp(answered, step)),
     )
-    if (!(report instanceof Artefact.Report)) continue
+    if (!(made instanceof Artefact.Report)) continue
+    const { left, report } = measured(made)
+    if (left !== undefined) yield* emit({ _tag: "Noted", step, text: left })
     reports.push(report)
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
     yield* emit({ _tag: "Evaluated", step, seconds, report })

@@ -49,9 +49,11 @@ export const runStep = Effect.fnUntraced(function* <E, R>(
     const groups = inOrder(finished)
     const tokens = cursor.tokens + Metrics.tokens(groups)
     const metrics = { ...Metrics.ofGroups(groups), num_tokens: tokens }
+    const unscored = Metrics.unscored(groups)
     const next = { ...cursor, step, inFlight, microBatchGroups, tokens }
     if (made._tag === "Success") {
       const policy = made.success["policy"]
+      if (unscored !== undefined) yield* note(unscored)
       const updated = policy instanceof Artefact.Policy ? policy : undefined
       return {
         cursor: { ...next, policy: updated?.ref ?? cursor.policy, skipped: {} },
@@ -78,9 +80,13 @@ export const runStep = Effect.fnUntraced(function* <E, R>(
     } else if (action === "skip the step" && skipped <= (skips[error._tag] ?? skipsOfOthers)) {
       yield* putBack
       yield* lm.zeroGrad(adapter)
+      if (unscored !== undefined) yield* note(unscored)
       yield* note(`${said(answered)}; no update in this step (${skipped} in a row)`)
       return { cursor: { ...next, skipped: { [error._tag]: skipped } }, metrics }
-    } else return yield* Effect.fail(gaveUp(answered, step))
+    } else {
+      if (unscored !== undefined) yield* note(unscored)
+      return yield* Effect.fail(gaveUp(answered, step))
+    }
     yield* putBack
     yield* lm.zeroGrad(adapter)
   }

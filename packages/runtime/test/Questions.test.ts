@@ -2,9 +2,9 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { check } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
-import { Experiment, Model, Prompts } from "hmx"
+import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
 import { writeFileSync } from "node:fs"
-import { folder, scripted } from "./experiment.ts"
+import { brevity, folder, scripted, updates } from "./experiment.ts"
 
 const line = (id: number, more: object = {}): string =>
   JSON.stringify({ id: `q${id}`, prompt: `What is ${id}?`, ...more })
@@ -19,7 +19,19 @@ const checked = (content: string | Uint8Array, perStep = 2) => {
   return checkedBy(Prompts.jsonl("prompts/x.jsonl", { perStep }), path)
 }
 const checkedBy = (prompts: Prompts.Prompts, path = "") => {
-  const experiment = Experiment.make("questions", { model: Model.nano, prompts, memory: "1 GiB", steps: 1, seed: 1 })
+  const experiment = Experiment.make("questions", {
+    model: Model.nano,
+    prompts,
+    memory: "1 GiB",
+    steps: 1,
+    seed: 1,
+  }).pipe(
+    Sample.stage({ groupSize: 2, maxNewTokens: 8 }),
+    SelfJudge.stage({ rubric: brevity, judge: "frozen" }),
+    GroupAdvantage.stage({ scale: "group" }),
+    LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
+    Evaluate.stage({ tasks: [{ ...updates, kind: "benchmark" }] }),
+  )
   const locate = (file: string | URL) => ({ path, name: String(file) })
   return Effect.provide(check(experiment, scripted().shape, locate), NodeFileSystem.layer)
 }

@@ -44,18 +44,22 @@ export const questions = Array.from({ length: 8 }, (_, i) => `What is ${i} + ${i
 /** Three steps of two groups of three; measured before and after. */
 export const experiment = ({
   reward = brevity,
+  heldOut = ["How are you?"],
   update = {},
+  tasks = [updates],
   ...settings
 }: {
   readonly steps?: number
   readonly seed?: number
   readonly memory?: "64 MiB"
   readonly reward?: Reward.Reward
+  readonly tasks?: ReadonlyArray<Task.Task>
+  readonly heldOut?: ReadonlyArray<string>
   readonly update?: { readonly numIterations?: number; readonly microBatchGroups?: number }
 } = {}) =>
   Experiment.make("brief", {
     model: Model.nano,
-    prompts: Prompts.inline(questions, { perStep: 2 }),
+    prompts: Prompts.inline(questions, { perStep: 2, heldOut }),
     memory: "1 GiB",
     steps: 3,
     seed: 7,
@@ -65,7 +69,7 @@ export const experiment = ({
     SelfJudge.stage({ rubric: reward, judge: "frozen" }),
     GroupAdvantage.stage({ scale: "group" }),
     LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo", ...update }),
-    Evaluate.stage({ tasks: [updates] }),
+    Evaluate.stage({ tasks }),
   )
 
 /** A scripted model as the runtime loads one. */

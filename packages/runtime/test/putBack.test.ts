@@ -41,7 +41,7 @@ const retried = (failures: ScriptedModelOptions["failures"] = {}) =>
     const path = `${folder()}/run`
     const tried = Experiment.make("retried", {
       model: Model.nano,
-      prompts: Prompts.inline(questions, { perStep: 2 }),
+      prompts: Prompts.inline(questions, { perStep: 2, heldOut: ["How are you?"] }),
       memory: "1 GiB",
       steps: 2,
       seed: 7,

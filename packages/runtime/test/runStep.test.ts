@@ -113,7 +113,7 @@ describe("policies of a stage", () => {
   class TooLong extends Schema.TaggedError<TooLong>()("TooLong", {}) {}
   const base = Experiment.make("custom", {
     model: Model.nano,
-    prompts: Prompts.inline(questions, { perStep: 2 }),
+    prompts: Prompts.inline(questions, { perStep: 2, heldOut: ["How are you?"] }),
     memory: "1 GiB",
     steps: 2,
     seed: 7,

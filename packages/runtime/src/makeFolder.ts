@@ -4,12 +4,20 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { Errors } from "hmx"
 import { dirname } from "node:path"
+import * as Lock from "./Lock.ts"
 import { failing, makeFolders } from "./Storage.ts"
 
 /** A folder of that path, or the first free one of `base-1`, `base-2` … */
 export type Place = { readonly path: string } | { readonly base: string }
 
 const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
+
+/** Whether a folder holds nothing, or nothing but the lock of a process that died before it wrote anything else. */
+const isFree = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const names = yield* fs.readDirectory(path)
+  return names.every(Lock.isTrace) && (yield* Lock.holder(`${path}/lock`)) === undefined
+})
 
 /** Makes the folder of a new run; one that is there must be empty. Returns its path. */
 export const makeFolder = Effect.fnUntraced(function* (place: Place) {
@@ -35,7 +43,7 @@ export const makeFolder = Effect.fnUntraced(function* (place: Place) {
   if (kind === "file") {
     return yield* new Errors.BadInput({ where: path, found: "a file", expected: "a folder for the run, or nothing" })
   }
-  if (kind === "folder" && (yield* failing("read", path)(fs.readDirectory(path))).length > 0) {
+  if (kind === "folder" && !(yield* failing("read", path)(isFree(path)))) {
     const expected = "an empty folder or nothing (`hmx resume` goes on with a run)"
     return yield* new Errors.BadInput({ where: path, found: "a folder that is not empty", expected })
   }

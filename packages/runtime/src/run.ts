@@ -68,7 +68,8 @@ export const run = <X extends Experiment.Any, E>(experiment: X, options: NewOpti
       const checked = yield* check(experiment, options.model.shape, options.locate)
       yield* Memory.fit(checked.memory)
       const folder = yield* newFolder(options.place)
-      yield* Lock.hold(folder.path)
+      // A folder that another process has taken in the meantime is that one's to keep.
+      yield* Effect.tapErrorTag(Lock.hold(folder.path), "BadInput", () => Effect.sync(folder.begun))
       const lm = yield* load(options.model)
       const { settings } = experiment
       yield* RunFolder.writeRecord(folder.path, {
@@ -115,6 +116,7 @@ export const resume = <X extends Experiment.Any, E>(
         const found = `a model of digest ${lm.info.digest}`
         return yield* new Errors.BadInput({ where: options.model.name, found, expected: record.model.digest })
       }
+      yield* sameEngine(record.engine, lm.info.engine, folder)
       yield* RunFolder.rewind(folder, from?.step ?? 0)
       return yield* session(experiment, options, {
         ...checked,
@@ -241,6 +243,19 @@ const failedInRun = (error: unknown): unknown =>
   error instanceof Errors.StorageFailed || error instanceof Errors.DeviceLost || error instanceof Errors.OutOfMemory
     ? new RunFailed({ step: 0, stage: "", error: error._tag, reason: error.message, advice: "" })
     : error
+
+const named = ({ device, dtype, name }: RunFolder.Record["engine"]): string => `${name} on ${device} in ${dtype}`
+
+/** Refuses an engine that computes other figures than the one that the run began with. */
+const sameEngine = (
+  began: RunFolder.Record["engine"],
+  now: RunFolder.Record["engine"],
+  folder: string,
+): Effect.Effect<void, Errors.BadInput> => {
+  if (named(began) === named(now)) return Effect.void
+  const expected = `${named(began)}, with which the run began: give the engine's flags of its start, or start a new run`
+  return Effect.fail(new Errors.BadInput({ where: `${folder}/experiment.json`, found: named(now), expected }))
+}
 
 /** Refuses another experiment than the one that the run began with. */
 const same = (

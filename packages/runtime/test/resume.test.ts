@@ -1,0 +1,98 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { describe, expect, it } from "@effect/vitest"
+import { type Loadable, resume, run, RunFolder } from "@hmx/runtime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Errors, LanguageModel, type ModelInfo } from "hmx"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { experiment, folder, options, scripted } from "./experiment.ts"
+
+/** A run of three steps whose device is lost in the second; its folder. */
+const broken = (keep?: number) =>
+  Effect.gen(function* () {
+    const path = `${folder()}/run`
+    const lost = { sample: { 4: new Errors.DeviceLost({ reason: "killed" }) } }
+    yield* Effect.flip(run(experiment(), { ...options(path, scripted({ failures: lost })), keep }))
+    return path
+  })
+
+/** The scripted model, which says other things of itself. */
+const claiming = (claims: (info: ModelInfo) => Partial<ModelInfo>): Loadable => {
+  const model = scripted()
+  const layer = Layer.effect(
+    LanguageModel,
+    Effect.map(Effect.service(LanguageModel), (lm) => ({ ...lm, info: { ...lm.info, ...claims(lm.info) } })),
+  )
+  return { ...model, layer: Layer.provide(layer, model.layer) }
+}
+const resumedBy = (path: string, model: Loadable) => Effect.flip(resume(experiment(), path, options(path, model)))
+
+describe("resume", () => {
+  it.effect("refuses another model under the same name", () =>
+    Effect.gen(function* () {
+      const path = yield* broken()
+      const began = (yield* RunFolder.readRecord(path)).model.digest
+      expect(
+        yield* resumedBy(
+          path,
+          claiming(() => ({ digest: "0123456789abcdef" })),
+        ),
+      ).toMatchObject({
+        _tag: "BadInput",
+        found: "a model of digest 0123456789abcdef",
+        expected: began,
+      })
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect.each([
+    ["name", "torch", "torch on none in f32"],
+    ["device", "cuda:0", "script on cuda:0 in f32"],
+    ["dtype", "bf16", "script on none in bf16"],
+  ] as const)("refuses an engine of another %s, and says which one began", ([key, value, found]) =>
+    Effect.gen(function* () {
+      const path = yield* broken()
+      const error = yield* resumedBy(
+        path,
+        claiming(({ engine }) => ({ engine: { ...engine, [key]: value } })),
+      )
+      expect(error).toMatchObject({
+        _tag: "BadInput",
+        where: `${path}/experiment.json`,
+        found,
+        expected: expect.stringMatching(/^script on none in f32, with which the run began: give the engine's flags/),
+      })
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("goes on with another version of the same engine", () =>
+    Effect.gen(function* () {
+      const path = yield* broken()
+      const newer = claiming(({ engine }) => ({ engine: { ...engine, version: "2" } }))
+      expect((yield* resume(experiment(), path, options(path, newer))).evaluations).toHaveLength(2)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("refuses a checkpoint whose adapter is not the one that its cursor names", () =>
+    Effect.gen(function* () {
+      const path = yield* broken()
+      const last = RunFolder.checkpoint(path, 1)
+      const cursor = readFileSync(`${last}/cursor.json`, "utf8")
+      writeFileSync(`${last}/cursor.json`, cursor.replace(/"adapter": "[0-9a-f]+"/, '"adapter": "0123456789abcdef"'))
+      expect(yield* resumedBy(path, scripted())).toMatchObject({
+        _tag: "BadInput",
+        where: last,
+        expected: "the adapter 0123456789abcdef that its cursor.json names",
+      })
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("keeps as many checkpoints as the run was told to", () =>
+    Effect.gen(function* () {
+      const path = yield* broken(1)
+      expect(readdirSync(`${path}/checkpoints`)).toEqual(["step-1"])
+      yield* resume(experiment(), path, options(path))
+      expect(readdirSync(`${path}/checkpoints`)).toEqual(["step-3"])
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+})

@@ -11,7 +11,7 @@ import {
   sequenceLogProbs,
   type SequenceValues,
 } from "@hmx/lm"
-import { roundOtherwise } from "./adapters.ts"
+import { Conditioning } from "./Conditioning.ts"
 import { type HostArray, row, some, tensor } from "./fixtures.ts"
 import { pick, unpad } from "./rows.ts"
 import { ReplayConfig, type Trace } from "./Trace.ts"
@@ -30,8 +30,8 @@ const quantities = {
   rates: { what: "learning rates", by: "absolute", bound: 1e-9 },
   schedule: { what: "learning rates of hmx, its warm-up an update earlier", by: "absolute", bound: 1e-9 },
   norms: { what: "gradient norms", by: "relative", bound: 1e-3 },
-  weights: { what: "weights after each step", by: "absolute", bound: 1e-5, many: true },
-  final: { what: "weights at the end", by: "absolute", bound: 1e-5, many: true },
+  weights: { what: "weights after each step", by: "absolute", bound: 1e-5 },
+  final: { what: "weights at the end", by: "absolute", bound: 1e-5 },
 } satisfies { readonly [name: string]: Quantity }
 
 /** One recorded micro-batch without its padding, and the figures of the reference in the same places. */
@@ -55,17 +55,16 @@ export class Replay {
   readonly #final: ReadonlyMap<string, ArrayLike<number>>
   readonly #decoder: Decoder
   readonly #adapter: Lora
-  readonly #rounding: number
+  readonly #conditioning = new Conditioning()
   readonly #out = new Trajectory()
 
-  /** `final` are the reference's last weights by PEFT's keys; `adapter` is the start, and is trained; `rounding` as of `roundOtherwise`. */
+  /** `final` are the reference's last weights by PEFT's keys; `adapter` is the start, and is trained. */
   constructor(
     trace: Trace,
     tensors: ReadonlyMap<string, HostArray>,
     final: ReadonlyMap<string, ArrayLike<number>>,
     decoder: Decoder,
     adapter: Lora,
-    rounding: number,
   ) {
     this.#trace = trace
     this.#config = Schema.decodeUnknownSync(ReplayConfig)(trace.config)
@@ -73,7 +72,6 @@ export class Replay {
     this.#final = final
     this.#decoder = decoder
     this.#adapter = adapter
-    this.#rounding = rounding
   }
 
   run(): Trajectory {
@@ -197,15 +195,16 @@ export class Replay {
     )
     // The reference's warm-up starts at 0, so its first update does nothing; ours starts one step further on purpose.
     this.#out.add(quantities.schedule, [ours], [transformersRate(config, step < warmupSteps ? step + 1 : step)])
-    roundOtherwise(this.#decoder.engine, this.#adapter, this.#rounding)
-    const norm = optimStep(this.#decoder.engine, this.#adapter, {
+    const options = {
       learningRate: rate,
       beta1: config.adam_beta1,
       beta2: config.adam_beta2,
       epsilon: config.adam_epsilon,
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
-    })
+    }
+    this.#conditioning.observe(this.#decoder.engine, this.#adapter, options)
+    const norm = optimStep(this.#decoder.engine, this.#adapter, options)
     this.#out.add(quantities.norms, [norm], [log["grad_norm"] ?? Number.NaN])
     // The last step's weights stand in the final adapter alone.
     const golden = (key: string) => this.#tensors.get(`step.${step + 1}.${key.replace("base_model.model.", "")}`)?.data
@@ -215,7 +214,11 @@ export class Replay {
   }
 
   #compareWeights(quantity: Quantity, golden: (key: string) => ArrayLike<number>): void {
-    for (const [key, { data }] of this.#adapter.state().tensors) this.#out.add(quantity, data, golden(key))
+    for (const [key, { data }] of this.#adapter.state().tensors)
+      this.#out.add(quantity, data, golden(key), {
+        movement: this.#conditioning.movement(key),
+        step: this.#config.learning_rate,
+      })
   }
 
   #compare(

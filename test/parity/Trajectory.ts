@@ -1,4 +1,4 @@
-import { maxDelta, maxRelativeDelta, maxScaledDelta, ninthDecile } from "./compare.ts"
+import { maxDelta, maxRelativeDelta, maxScaledDelta } from "./compare.ts"
 import { type Line, measured } from "./Line.ts"
 
 /** How figures are compared: by |Δ|, by |Δ| / max(1, |reference|), or by |Δ| / |reference|. */
@@ -9,71 +9,72 @@ export interface Quantity {
   readonly what: string
   readonly by: keyof typeof distances
   readonly bound: number
-  /** There are so many that nine in ten keep the bound even where the worst cannot. */
-  readonly many?: true
 }
+
+/** Figures of a quantity, in one order. */
+interface Figures {
+  readonly found: Array<number>
+  readonly golden: Array<number>
+  /** How far f32 rounding may move each; 0 unless said. */
+  readonly movement: Array<number>
+  /** The size of one step: as far as a figure may be off that rounding decides. */
+  step: number
+}
+
+/** How many of the weights rounding may decide, as a share of all. */
+const share = 0.01
 
 /** What a training run computed, and what the reference did, by quantity and in one order. */
 export class Trajectory {
-  readonly #found = new Map<Quantity, Array<number>>()
-  readonly #golden = new Map<Quantity, Array<number>>()
+  readonly #figures = new Map<Quantity, Figures>()
 
-  add(quantity: Quantity, found: ArrayLike<number>, golden: ArrayLike<number>): void {
+  add(
+    quantity: Quantity,
+    found: ArrayLike<number>,
+    golden: ArrayLike<number>,
+    conditioning?: { readonly movement: ArrayLike<number>; readonly step: number },
+  ): void {
     if (found.length !== golden.length) {
       throw new RangeError(`${quantity.what}: ${found.length} figures, the reference has ${golden.length}`)
     }
-    const append = (map: Map<Quantity, Array<number>>, values: ArrayLike<number>) => {
-      const list = map.get(quantity) ?? []
-      for (let i = 0; i < values.length; i++) list.push(values[i] ?? Number.NaN)
-      map.set(quantity, list)
+    const figures = this.#figures.get(quantity) ?? { found: [], golden: [], movement: [], step: 0 }
+    this.#figures.set(quantity, figures)
+    for (let i = 0; i < found.length; i++) {
+      figures.found.push(found[i] ?? Number.NaN)
+      figures.golden.push(golden[i] ?? Number.NaN)
+      figures.movement.push(conditioning?.movement[i] ?? 0)
     }
-    append(this.#found, found)
-    append(this.#golden, golden)
+    figures.step = Math.max(figures.step, conditioning?.step ?? 0)
   }
 
-  get quantities(): ReadonlyArray<Quantity> {
-    return [...this.#found.keys()]
-  }
-
-  /** Distance to the reference. */
-  delta(quantity: Quantity): number {
-    return distances[quantity.by](this.#found.get(quantity) ?? [], this.#golden.get(quantity) ?? [])
-  }
-
-  /** Distance to the reference of all but the worst tenth. */
-  most(quantity: Quantity): number {
-    return ninthDecile(this.#found.get(quantity) ?? [], this.#golden.get(quantity) ?? [])
-  }
-
-  /** Distance to another run of ours. */
-  spread(quantity: Quantity, other: Trajectory): number {
-    return distances[quantity.by](other.#found.get(quantity) ?? [], this.#found.get(quantity) ?? [])
-  }
-}
-
-/** How much further than other roundings of its gradients a run may be from the reference. */
-const margin = 4
-
-/**
- * Compares a training run with the reference. AdamW divides by √v̂, so where a gradient is near 0 its rounding becomes a share of the
- * learning rate, and later steps build on that: some runs are not determined to the stated bound by f32 at all (the reference moves
- * as far when it takes another attention kernel). So where a figure is off, the run is made again with its gradients rounded
- * otherwise, and the bound is what that moves, times a margin, which the line says. `run(0)` is the run itself.
- */
-export function* compareRun(name: string, run: (rounding: number) => Trajectory): Generator<Line> {
-  const first = run(0)
-  const off = first.quantities.some((quantity) => !(first.delta(quantity) <= quantity.bound))
-  const others = off ? [run(1), run(2), run(3)] : []
-  for (const quantity of first.quantities) {
-    const what = quantity.by === "relative" ? `${quantity.what}, relative` : quantity.what
-    const delta = first.delta(quantity)
-    const spread = Math.max(0, ...others.map((other) => first.spread(quantity, other)))
-    if (delta <= quantity.bound || margin * spread <= quantity.bound || !Number.isFinite(spread)) {
-      yield measured(name, what, delta, quantity.bound)
-    } else {
-      const said = `${what} (another rounding of the gradients moves them by ${spread.toExponential(1)})`
-      yield measured(name, said, delta, margin * spread)
-      if (quantity.many) yield measured(name, `${what}, nine in ten of them`, first.most(quantity), quantity.bound)
+  /**
+   * The comparison, a line a quantity. AdamW divides by √v̂, so where that is near 0 the rounding of a gradient becomes a share of the
+   * learning rate, and the reference's own weight is not determined to the bound. Such weights — those that rounding may move
+   * beyond it — are left out of the strict figure where they break it, counted, and held to that movement and to the size of a step;
+   * all others keep the stated bound.
+   */
+  *lines(name: string): Generator<Line> {
+    for (const [quantity, { found, golden, movement, step }] of this.#figures) {
+      const what = quantity.by === "relative" ? `${quantity.what}, relative` : quantity.what
+      const distance = distances[quantity.by]
+      const loose = movement.flatMap((moved, i) => (moved > quantity.bound ? [i] : []))
+      if (loose.length === 0 || distance(found, golden) <= quantity.bound) {
+        yield measured(name, what, distance(found, golden), quantity.bound)
+        continue
+      }
+      const of = (values: ReadonlyArray<number>, places: ReadonlyArray<number>) =>
+        places.map((i) => values[i] ?? Number.NaN)
+      const kept = movement.flatMap((moved, i) => (moved > quantity.bound ? [] : [i]))
+      const count = `${loose.length} of ${found.length}`
+      yield measured(
+        name,
+        `${what}, but ${count} that rounding decides`,
+        distance(of(found, kept), of(golden, kept)),
+        quantity.bound,
+      )
+      const shares = loose.map((i) => distance(of(found, [i]), of(golden, [i])) / Math.min(movement[i] ?? 0, step))
+      yield measured(name, `${what}, those ${count}, by what rounding may move each`, Math.max(...shares), 1)
+      yield measured(name, `${what}, share of those ${count}`, loose.length / found.length, share)
     }
   }
 }

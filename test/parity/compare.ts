@@ -27,15 +27,6 @@ export const maxScaledDelta = (found: ArrayLike<number>, expected: ArrayLike<num
 export const maxRelativeDelta = (found: ArrayLike<number>, expected: ArrayLike<number>): number =>
   largest(found, expected, (a, b) => Math.abs((a - b) / b))
 
-/** The |a − b| that nine in ten do not exceed; infinite for another length. */
-export const ninthDecile = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
-  if (found.length !== expected.length) return Number.POSITIVE_INFINITY
-  const deltas = Float64Array.from(found, (a, i) => Math.abs(a - (expected[i] ?? Number.NaN)))
-  return deltas.some(Number.isNaN)
-    ? Number.POSITIVE_INFINITY
-    : (deltas.toSorted()[Math.floor(0.9 * deltas.length)] ?? 0)
-}
-
 /** ‖a − b‖₂ / ‖b‖₂: the relative error of a gradient as a whole. */
 export const relativeError = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
   if (found.length !== expected.length) return Number.POSITIVE_INFINITY

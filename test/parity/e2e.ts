@@ -8,7 +8,6 @@ import { guarded, type Line, measured } from "./Line.ts"
 import { type Models, withModel } from "./models.ts"
 import { Replay } from "./Replay.ts"
 import { Trace } from "./Trace.ts"
-import { compareRun } from "./Trajectory.ts"
 
 const Sizes = Schema.Struct({ num_generations: Schema.Number })
 
@@ -23,14 +22,12 @@ export function* e2e(root: string, models: Models): Generator<Line> {
       yield* withModel(name, models, trace.checkpoint, function* ({ decoder, config }) {
         const tensors = readTensors(join(path, "trace.safetensors"))
         const final = adapterWeights(config, join(path, "adapter_final"))
-        yield* compareRun(name, (rounding) => {
-          const adapter = loadLora(decoder, config, join(path, "adapter_init"))
-          try {
-            return new Replay(trace, tensors, final, decoder, adapter, rounding).run()
-          } finally {
-            adapter.free()
-          }
-        })
+        const adapter = loadLora(decoder, config, join(path, "adapter_init"))
+        try {
+          yield* new Replay(trace, tensors, final, decoder, adapter).run().lines(name)
+        } finally {
+          adapter.free()
+        }
       })
     })
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import { create } from "@hmx/engine-tfjs"
 import { afterAll, expect, test } from "vitest"
 import { harness } from "./harness.ts"
-import { dropTensors, setJson } from "./rewrite.ts"
+import { dropTensors, plant, setJson } from "./rewrite.ts"
 
 const committed = fileURLToPath(new URL("../fixtures/parity", import.meta.url))
 const engine = await create()
@@ -129,4 +129,18 @@ test.each([
     setJson(file, "config", { ...Object(Object(JSON.parse(readFileSync(file, "utf8"))).config), ...change })
   })
   expect(off).toContainEqual(expect.objectContaining({ case: "e2e/grpo_kl_2iter", what: "learning rates" }))
+})
+
+const weight = "model.layers.0.self_attn.o_proj.lora_B.weight"
+
+test.each([
+  ["lora/qwen3_regex_layer0", "adapter_step3/adapter_model.safetensors", `base_model.model.${weight}`, 2e-5],
+  ["e2e/dapo_onpolicy", "trace.safetensors", `step.2.${weight}`, 6e-5],
+  ["e2e/dapo_onpolicy", "trace.safetensors", `step.1.${weight}`, 2e-5],
+  ["e2e/dapo_onpolicy", "adapter_final/adapter_model.safetensors", `base_model.model.${weight}`, 2e-5],
+])("in %s/%s, an error in one element of %s by %d is off", (folder, file, name, delta) => {
+  for (const index of [0, 101]) {
+    const off = offAfter(["checkpoints/qwen3", folder], (root) => plant(join(root, folder, file), name, index, delta))
+    expect(off).toContainEqual(expect.objectContaining({ case: folder, what: expect.stringMatching(/^weights/) }))
+  }
 })

@@ -59,8 +59,11 @@ export const Experiment = {
     // Where the sentence is asked for, no experiment is assignable, so what arrives is `X`.
   ): X => face(experiment),
 
-  /** What does not fit, in the words of the compile errors; for a value whose types were computed away. */
-  problems: (experiment: Experiment.Any): ReadonlyArray<Rules.Problem> => Rules.problems(experiment.stages),
+  /**
+   * What does not fit, in the words of the compile errors, for a value whose types were computed away; and what no type can see: a
+   * pipeline without stages or without training, and an Evaluate that is due after no update.
+   */
+  problems: (experiment: Experiment.Any): ReadonlyArray<Rules.Problem> => Rules.problems(experiment),
 
   /** Whether a value (the default export of a file) is an experiment. */
   is: (value: unknown): value is Experiment.Any =>

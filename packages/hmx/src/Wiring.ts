@@ -4,7 +4,7 @@ import type { Ordinary } from "./Errors.ts"
 import type { Join, Tag } from "./Sentence.ts"
 import type * as Stage from "./Stage.ts"
 
-/** What a stage may use, of its group and of the step; what a step stage has closed, and which one; who came last; who owes. */
+/** What a stage may use, of its group and of the step; what a step stage has closed, and which one; who came last; who owes; who has given what. */
 export interface Row {
   readonly group: unknown
   readonly step: unknown
@@ -12,6 +12,7 @@ export interface Row {
   readonly closer: string
   readonly last: string
   readonly owes: string
+  readonly given: string
 }
 export interface Start<A> {
   readonly group: A
@@ -20,6 +21,7 @@ export interface Start<A> {
   readonly closer: never
   readonly last: "the experiment"
   readonly owes: never
+  readonly given: never
 }
 
 /** The row after a stage: a group stage adds to the group, a step stage closes it and adds to the step. */
@@ -31,6 +33,7 @@ export type After<W extends Row, S extends Stage.Any> = S["grain"] extends "grou
       closer: W["closer"]
       last: S["name"]
       owes: W["owes"] | Owes<S>
+      given: W["given"] | Given<S>
     }
   : {
       group: never
@@ -39,8 +42,11 @@ export type After<W extends Row, S extends Stage.Any> = S["grain"] extends "grou
       closer: [W["closer"]] extends [never] ? S["name"] : W["closer"]
       last: S["name"]
       owes: S["settles"] extends Stage.Debt ? never : W["owes"] | Owes<S>
+      given: W["given"] | Given<S>
     }
 type Owes<S extends Stage.Any> = S["owes"] extends string ? S["name"] : never
+/** A name that was computed away could be any, and says nothing. */
+type Given<S extends Stage.Any> = string extends S["name"] ? never : `${S["name"]} ${Tag<Stage.Out<S>>}`
 
 export type Fold<W extends Row, S extends ReadonlyArray<unknown>> = S extends readonly [
   infer H extends Stage.Any,
@@ -69,9 +75,9 @@ type Fit<W extends Row, S extends Stage.Any, Rest extends ReadonlyArray<unknown>
 ] extends [never]
   ? S["grain"] extends "group"
     ? [W["closer"]] extends [never]
-      ? Settled<W, S, Rest>
+      ? Once<W, S, Rest>
       : `✗ ${S["name"]} works on groups, and ${W["closer"]} has closed them: put it before ${W["closer"]}`
-    : Settled<W, S, Rest>
+    : Once<W, S, Rest>
   : Absent<W, S, Exclude<Stage.In<S>, W["group"] | W["step"]>>
 
 type Absent<W extends Row, S extends Stage.Any, Need> = [Exclude<Need, W["gone"]>] extends [never]
@@ -85,6 +91,13 @@ type Hint<K, Self, Givers = Exclude<GivenBy[K & keyof GivenBy], Self>> = [Givers
   : ` (${Join<Givers>} ${[Several<Givers>] extends [never] ? "does" : "do"})`
 type Several<U, A = U> = U extends unknown ? ([A] extends [U] ? never : true) : never
 
+/** What a stage gives twice would be lost once; an Evaluate measures at times of its own, and may come twice. */
+type Once<W extends Row, S extends Stage.Any, Rest extends ReadonlyArray<unknown>> = S["settles"] extends string
+  ? Settled<W, S, Rest>
+  : [Extract<Given<S>, W["given"]>] extends [never]
+    ? Settled<W, S, Rest>
+    : `✗ ${S["name"]} gives { ${Join<Tag<Stage.Out<S>>>} }, which ${S["name"]} gives already: leave one out`
+
 type Settled<W extends Row, S extends Stage.Any, Rest extends ReadonlyArray<unknown>> = S["owes"] extends string
   ? [Settler<Rest>] extends [never]
     ? `✗ ${S["name"]} judges with the policy that it trains, so an Evaluate with a held-out judge must follow`
@@ -93,7 +106,7 @@ type Settled<W extends Row, S extends Stage.Any, Rest extends ReadonlyArray<unkn
     ? [W["owes"]] extends [never]
       ? Measured<S, Rest>
       : [HeldOut<Rest>] extends [never]
-        ? `✗ ${S["name"]} has no held-out judge, and ${Join<W["owes"]>} judges with the policy that it trains: add heldOut(…) to its tasks`
+        ? `✗ ${S["name"]} has no held-out judge, and ${Join<W["owes"]>} judges with the policy that it trains: add heldOut(a rubric, …) to its tasks`
         : Measured<S, Rest>
     : Measured<S, Rest>
 /** Stages that measure, and those of them that have a held-out judge. */

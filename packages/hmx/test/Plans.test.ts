@@ -65,7 +65,7 @@ test("the rules run on the values of a sweep: tasks without a held-out judge, a 
       stage: "Evaluate",
       index: 4,
       sentence:
-        "✗ Evaluate has no held-out judge, and SelfJudge judges with the policy that it trains: add heldOut(…) to its tasks",
+        "✗ Evaluate has no held-out judge, and SelfJudge judges with the policy that it trains: add heldOut(a rubric, …) to its tasks",
     },
   ])
   const [frozen] = sweep(experiment, { judge: ["live"], tasks: [[bbq]] }).points

@@ -26,6 +26,10 @@ const wanted = (file: string) =>
       .map((text) => ({ file, at: i + 1, text })),
   )
 
+/** The first problem that the compiler can see: it cannot know that a pipeline is meant to be finished. */
+const ofStages = (experiment: Experiment.Any): string | undefined =>
+  Experiment.problems(experiment).find(({ stage }) => stage !== "the experiment")?.sentence
+
 test("each mistake is one sentence at its own line", () => {
   const found = compile(path.join(folder, "tsconfig.json"))
   const files = fs.readdirSync(mistakes).toSorted()
@@ -51,7 +55,7 @@ test("the rules on values say what the compiler says of the fixtures", async () 
   expect(cases.length).toBe(made.length)
   for (const [i, experiment] of made.entries()) {
     const sentence = / \/\/: (.*)/.exec(cases[i] ?? "")?.[1]
-    expect(Experiment.problems(experiment)[0]?.sentence, cases[i]).toBe(sentence)
+    expect(ofStages(experiment), cases[i]).toBe(sentence)
   }
 })
 
@@ -107,7 +111,7 @@ test("the rules on values say what the compiler says of any order of stages", ()
     const byValue = orders.map((order, i) => {
       const stages = order.flatMap((name) => pool[name] ?? [])
       const experiment = { ...parts.start, stages }
-      return { line: i + 2, order: order.join(", "), text: Experiment.problems(experiment)[0]?.sentence }
+      return { line: i + 2, order: order.join(", "), text: ofStages(experiment) }
     })
     expect(byValue).toEqual(wrong)
     expect(found.size).toBeGreaterThan(50)

@@ -71,6 +71,10 @@ export const Evaluate = {
     })
   },
 
+  /** Whether it measures after any update of `steps`. */
+  measures: (options: EvaluateOptions, steps: number): boolean =>
+    withDefaults(options).when.some((w) => w === "after" || (typeof w === "object" && w.every <= steps)),
+
   /** Whether it measures after update `step` of `steps` (0: before the first). */
   due: (options: EvaluateOptions, step: number, steps: number): boolean =>
     withDefaults(options).when.some((w) => {

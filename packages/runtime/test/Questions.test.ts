@@ -3,7 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { check } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
+import fc from "fast-check"
 import { writeFileSync } from "node:fs"
+import { draw } from "../src/Draw.ts"
 import { brevity, folder, scripted, updates } from "./experiment.ts"
 
 const line = (id: number, more: object = {}): string =>
@@ -117,6 +119,24 @@ describe("a prompt file", () => {
       expect(error.message).toBe("prompts/x.jsonl: found 1 prompts to train on; expected at least perStep (2) of them")
     }),
   )
+
+  it("never trains on a held-out line, however the lines are split, and leaves no other out", async () => {
+    const split = fc.constantFrom("train", "held-out", undefined)
+    await fc.assert(
+      fc.asyncProperty(fc.array(split, { minLength: 1, maxLength: 30 }), fc.nat(1000), async (splits, seed) => {
+        const held = splits.flatMap((s, i) => (s === "held-out" ? [`q${i}`] : []))
+        const trained = splits.flatMap((s, i) => (s === "held-out" ? [] : [`q${i}`]))
+        fc.pre(trained.length > 0)
+        const lines = splits.map((s, i) => line(i, s === undefined ? {} : { split: s }))
+        const { questions } = await Effect.runPromise(checked(lines.join("\n"), 1))
+        expect(questions.train.map((p) => p.id)).toEqual(trained)
+        expect(questions.heldOut.map((p) => p.id)).toEqual(held)
+        const steps = trained.flatMap((_, i) => draw(questions.train, 1, seed, i + 1))
+        expect(steps.map((p) => p.id).toSorted()).toEqual(trained.toSorted())
+      }),
+      { numRuns: 30 },
+    )
+  })
 
   it.effect("that is not there, or is a folder", () =>
     Effect.gen(function* () {

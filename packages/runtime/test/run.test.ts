@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Errors, Reward } from "hmx"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { experiment, folder, options, scripted } from "./experiment.ts"
+import { experiment, folder, options, questions, scripted } from "./experiment.ts"
 
 const text = (path: string): string => readFileSync(path, "utf8")
 const lines = (path: string): ReadonlyArray<Record<string, unknown>> =>
@@ -77,6 +77,20 @@ describe("run", () => {
       expect(remains(b)).toEqual(remains(a))
       expect(second.adapter.digest).toBe(first.adapter.digest)
       expect(other.adapter.digest).not.toBe(first.adapter.digest)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("asks its training prompts and never a held-out one", () =>
+    Effect.gen(function* () {
+      const asked = new Set<string>()
+      const recorded = scripted({
+        answer: ({ completion, question }) => {
+          asked.add(question)
+          return "ab".repeat(completion)
+        },
+      })
+      yield* run(experiment({ steps: 12, heldOut: ["a", "b", "c", "d"] }), options(`${folder()}/run`, recorded))
+      expect([...asked].toSorted()).toEqual(questions)
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 

@@ -97,6 +97,46 @@ export interface TokenizerSource {
   readonly template?: string | undefined
 }
 
+/** Ids that no token has, for each that one has: a padded vocabulary has holes, a broken file has more holes than tokens. */
+const sparse = 4
+
+/** The tokens of tokenizer.json with their ids: `model.vocab` (an object, or Unigram's list of pairs), then `added_tokens`. */
+const spelledIds = function* (json: JsonObject): Generator<readonly [where: string, token: unknown, id: unknown]> {
+  const vocab = isObject(json["model"]) ? json["model"]["vocab"] : undefined
+  if (Array.isArray(vocab)) for (const [id, pair] of vocab.entries()) yield ["model.vocab", pair, id]
+  else if (isObject(vocab)) for (const [token, id] of Object.entries(vocab)) yield ["model.vocab", token, id]
+  const added = json["added_tokens"]
+  if (Array.isArray(added))
+    for (const token of added)
+      yield isObject(token) ? ["added_tokens", token["content"], token["id"]] : ["added_tokens", token, undefined]
+}
+
+/** What is wrong with the ids of tokenizer.json. The library makes an array of them, in which a hole breaks it far from here. */
+const badIds = (file: string, json: JsonObject, vocab: number | undefined): Errors.BadInput | undefined => {
+  let count = 0
+  let highest = { where: "", token: "", id: -1 }
+  for (const [where, token, id] of spelledIds(json)) {
+    const name = quote(typeof token === "string" ? token : (JSON.stringify(token) ?? "nothing"))
+    if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 0)
+      return bad(`${file}, ${where}`, `id ${quote(String(id))} of token ${name}`, "an id: a whole number from 0")
+    if (vocab !== undefined && id >= vocab)
+      return bad(
+        `${file}, ${where}`,
+        `token ${name} with id ${id}`,
+        `ids below the model's vocabulary size, ${vocab} (is it this model's tokenizer?)`,
+      )
+    count += 1
+    if (id > highest.id) highest = { where, token: name, id }
+  }
+  return highest.id < sparse * (count + 1)
+    ? undefined
+    : bad(
+        `${file}, ${highest.where}`,
+        `token ${highest.token} with id ${highest.id} among ${count} tokens`,
+        "ids without large holes",
+      )
+}
+
 /** A tokenizer of parsed files. `vocab` is the model's vocabulary size: an id at or above it is BadInput. */
 export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSource, vocab?: number) {
   const file = path.join(source.where, "tokenizer.json")
@@ -104,6 +144,8 @@ export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSourc
   const { json, config } = source
   if (!isObject(json)) return yield* Effect.fail(bad(file, "no JSON object", "a tokenizer"))
   if (!isObject(config)) return yield* Effect.fail(bad(configFile, "no JSON object", "a tokenizer's configuration"))
+  const wrong = badIds(file, json, vocab)
+  if (wrong !== undefined) return yield* Effect.fail(wrong)
   const inner = yield* Effect.try({
     try: (): Library => new HuggingFaceTokenizer(json, config),
     catch: (error) =>
@@ -113,17 +155,7 @@ export const makeTokenizer = Effect.fnUntraced(function* (source: TokenizerSourc
 
   const tokens = inner.get_vocab(true)
   let size = 0
-  for (const [token, id] of tokens) {
-    if (!Number.isSafeInteger(id) || id < 0)
-      return yield* Effect.fail(bad(file, `id ${id} of token ${quote(token)}`, "an id"))
-    if (vocab !== undefined && id >= vocab) {
-      const found = `token ${quote(token)} with id ${id}`
-      return yield* Effect.fail(
-        bad(file, found, `ids below the model's vocabulary size, ${vocab} (is it this model's tokenizer?)`),
-      )
-    }
-    if (id >= size) size = id + 1
-  }
+  for (const id of tokens.values()) if (id >= size) size = id + 1
 
   const spelled: { [name: string]: string } = {}
   for (const name of specialNames) {

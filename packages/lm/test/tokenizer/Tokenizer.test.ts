@@ -125,8 +125,34 @@ describe("a tokenizer that does not do", () => {
     const { tag, message } = failure(openTokenizer(join(own, "qwen3"), size - 1))
     expect(tag).toBe("BadInput")
     expect(message).toMatch(
-      /tokenizer\.json: found token "<\/think>" with id 333; expected ids below the model's vocabulary size, 333/,
+      /tokenizer\.json, added_tokens: found token "<\/think>" with id 333; expected ids below the model's vocabulary size, 333/,
     )
+  })
+  it.each<[string, unknown, number | undefined, RegExp]>([
+    ["far beyond the others", 999_999, undefined, /with id 999999 among \d+ tokens; expected ids without large holes/],
+    ["far beyond the model's vocabulary", 999_999, 400, /with id 999999; expected ids below the model's vocabulary/],
+    ["the size of the model's vocabulary", 400, 400, /with id 400; expected ids below .* size, 400/],
+    ["negative", -1, 400, /found id "-1" of token .*; expected an id/],
+    ["broken", 1.5, 400, /found id "1\.5" of token .*; expected an id/],
+    ["a string", "7", 400, /found id "7" of token .*; expected an id/],
+    ["missing", undefined, 400, /found id "undefined" of token .*; expected an id/],
+  ])("has an id that is %s", (_, id, vocab, sentence) => {
+    const file = read(join(own, "qwen3", "tokenizer.json"))
+    const [token] = Object.keys(file.model.vocab)
+    const spoilt = { ...file, model: { ...file.model, vocab: { ...file.model.vocab, [String(token)]: id ?? null } } }
+    const [first, ...others] = file.added_tokens
+    const added = { ...file, added_tokens: [{ ...first, id }, ...others] }
+    for (const [json, where] of id === undefined
+      ? ([[added, "added_tokens"]] as const)
+      : ([
+          [spoilt, "model.vocab"],
+          [added, "added_tokens"],
+        ] as const)) {
+      const { tag, message } = failure(openTokenizer(broken("tokenizer.json", JSON.stringify(json)), vocab))
+      expect(tag).toBe("BadInput")
+      expect(message).toContain(`tokenizer.json, ${where}: `)
+      expect(message).toMatch(sentence)
+    }
   })
   it.each<[string, string, string | undefined, RegExp]>([
     ["is missing", "tokenizer.json", undefined, /tokenizer\.json: found no such file/],

@@ -98,6 +98,26 @@ describe("processLogits", () => {
     expect([...out]).toEqual([1, -4, 2])
   })
 
+  const shares = [0.4, 0.3, 0.2, 0.1].map(Math.log)
+  test.each([
+    // The penalised token is no longer the best when top-k looks.
+    ["penalty, top-k", [3, 2, 1], { repetitionPenalty: 4, topK: 1 }, [1]],
+    // Cooled to 1/4 the shares are .72, .23, .05, .003: top-p adds those up, and min-p compares those.
+    ["temperature, top-p", shares, { temperature: 0.25, topP: 0.65 }, [0]],
+    ["temperature, min-p", shares, { temperature: 0.25, minP: 0.6 }, [0]],
+    // Of the two that top-k leaves the first has .57; before it, .4.
+    ["top-k, top-p", shares, { topK: 2, topP: 0.55 }, [0]],
+    // Of the two that min-p leaves the first would have .57.
+    ["top-p, min-p", shares, { topP: 0.55, minP: 0.6 }, [0, 1]],
+  ] as const)("the order shows in what stays: %s", (_, logits, params, expected) => {
+    const out = removed(processLogits(logits, params, [0]))
+    expect([...out.keys()].filter((i) => out[i] === false)).toEqual(expected)
+  })
+
+  test("the penalty goes before the end that temperature 0 is", () => {
+    expect(greedy(processLogits([3, 2, 1], { repetitionPenalty: 4, temperature: 0 }, [0]))).toBe(1)
+  })
+
   test("temperature 0 leaves the order to greedy", () => {
     expect([...processLogits([1, 3, 2], { temperature: 0, topK: 1, topP: 0.1, minP: 0.9 }, [])]).toEqual([1, 3, 2])
     expect(greedy([1, 3, 3])).toBe(1)

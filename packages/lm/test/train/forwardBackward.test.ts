@@ -4,13 +4,15 @@ import * as fc from "fast-check"
 import type { ForwardBackwardRequest, TrainGroup } from "hmx"
 import { Errors } from "hmx"
 import { describe, expect, it } from "vitest"
+import { freeDecoder } from "../../src/decoder/Decoder.ts"
+import { sequenceLogits } from "../../src/decoder/inspect.ts"
 import type { Lora } from "../../src/lora/Lora.ts"
 import { Lora as LoraAdapter } from "../../src/lora/Lora.ts"
 import { optimStep } from "../../src/lora/optimStep.ts"
 import { floats } from "../../src/pack/floats.ts"
 import { forwardBackward, sequenceLogProbs } from "../../src/train/forwardBackward.ts"
 import { relativeError } from "../_internals/fixtures.ts"
-import { tinyDecoder, tinyLora } from "../_internals/tinyDecoder.ts"
+import { tinyDecoder, tinyLora, tinySpec } from "../_internals/tinyDecoder.ts"
 
 const engine = await create()
 const decoder = tinyDecoder(engine)
@@ -113,6 +115,81 @@ describe("forwardBackward", () => {
     expect(optimStep(engine, lora, { learningRate: 1 })).toBe(0)
     lora.free()
   })
+})
+
+describe("the training temperature", () => {
+  const prompt = [3, 4]
+  const tokens = [5, 6, 7]
+  const temperature = 2.5
+  const sequence = [{ tokens: [...prompt, ...tokens], from: prompt.length }]
+  const request = {
+    // One completion with advantage 1 and no old log-probabilities: the gradient is that of −mean log π.
+    groups: [{ prompt, completions: [{ tokens, advantage: 1 }] }],
+    loss: { loss: "dapo" } as const,
+    maxCompletionLength: 8,
+    temperature,
+  }
+
+  it("gives log softmax(logits / T)", () => {
+    const lora = tinyLora(decoder)
+    const [found] = sequenceLogProbs(decoder, lora, sequence, { temperature })
+    const logits = sequenceLogits(decoder, [...prompt, ...tokens], lora)
+    lora.free()
+    tokens.forEach((token, t) => {
+      const at = (prompt.length - 1 + t) * decoder.spec.vocab
+      const scaled = [...logits.subarray(at, at + decoder.spec.vocab)].map((x) => x / temperature)
+      const expected = (scaled[token] ?? 0) - Math.log(scaled.reduce((sum, x) => sum + Math.exp(x), 0))
+      expect(found?.logprobs[t]).toBeCloseTo(expected, 4)
+    })
+  })
+
+  it("is in forwardBackward's gradient, as finite differences say", () => {
+    const lora = tinyLora(decoder)
+    const state = lora.state()
+    forwardBackward(decoder, lora, request)
+    const gradient = gradientOf(lora)
+    const norm = Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0))
+    lora.free()
+    const meanLogprob = (h: number) => {
+      let i = 0
+      const tensors = new Map(
+        Array.from(state.tensors, ([key, { data, shape }]) => [
+          key,
+          { shape, data: data.map((x) => x + (h * (gradient[i++] ?? 0)) / norm) },
+        ]),
+      )
+      const moved = LoraAdapter.load(engine, decoder.spec, { ...state, tensors })
+      const [found] = sequenceLogProbs(decoder, moved, sequence, { temperature })
+      moved.free()
+      return (found?.logprobs ?? new Float32Array(0)).reduce((sum, x) => sum + x, 0) / tokens.length
+    }
+    const h = 5e-3
+    const slope = -(meanLogprob(h) - meanLogprob(-h)) / (2 * h)
+    expect(Math.abs(slope / norm - 1)).toBeLessThan(0.01)
+  })
+})
+
+it("recompute holds fewer bytes at the peak of the same request", () => {
+  const spec = { ...tinySpec, layers: 6 }
+  const deep = tinyDecoder(engine, spec)
+  const peakOf = (recompute: boolean) => {
+    const lora = tinyLora(deep)
+    const tokens = Array.from({ length: 40 }, (_, i) => 2 + i)
+    const before = engine.memory().bytes
+    engine.resetPeak()
+    forwardBackward(deep, lora, {
+      groups: [{ prompt: [3], completions: [{ tokens, advantage: 1 }] }],
+      loss: { loss: "dapo" },
+      maxCompletionLength: 40,
+      recompute,
+    })
+    const { peak } = engine.memory()
+    lora.free()
+    return peak - before
+  }
+  const [kept, recomputed] = [peakOf(false), peakOf(true)]
+  freeDecoder(deep)
+  expect(recomputed).toBeLessThan(0.7 * kept)
 })
 
 it.each([false, true])("an interruption between two layers leaves nothing behind (recompute %s)", (recompute) => {

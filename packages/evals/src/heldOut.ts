@@ -15,12 +15,21 @@ export interface HeldOutOptions extends SampleOptions {
  * Scores answers to questions that are never trained on, by a judge that is not in training: the frozen base, or a server (the
  * `RemoteJudge` service; BadInput where there is none). Figures: the mean score, the mean of every part of it (a rubric's criteria) as
  * it was read, and the share of answers without a verdict, which count in no mean. Standard errors are over questions.
+ *
+ * A function of one's own is read by no judge: of such a reward (or a mix of such alone, which `Experiment.problems` sees) it is a
+ * benchmark, and does not settle what a live judge owes.
  */
-export const heldOut = (
+export function heldOut(
+  reward: Reward.Plain,
+  judge: "frozen" | "remote",
+  options?: HeldOutOptions,
+): Task.Task<"benchmark">
+export function heldOut(
   reward: Reward.Reward,
   judge: "frozen" | "remote",
-  options: HeldOutOptions = {},
-): Task.Task<"held-out"> => {
+  options?: HeldOutOptions,
+): Task.Task<"held-out">
+export function heldOut(reward: Reward.Reward, judge: "frozen" | "remote", options: HeldOutOptions = {}): Task.Task {
   const { show = 8, unfinished = "judge" } = options
   const sampling = withDefaults(options)
   const task = `held_out/${reward.name}`
@@ -52,8 +61,13 @@ export const heldOut = (
         .map(({ question, text }) => ({ question, answer: text })),
     }
   })
-  return { kind: "held-out", name: task, version: 1, options: { reward, judge, unfinished, show, ...sampling }, run }
+  const kind = read(reward) ? "held-out" : "benchmark"
+  return { kind, name: task, version: 1, options: { reward, judge, unfinished, show, ...sampling }, run }
 }
+
+/** Whether a judge reads something for it. */
+const read = (reward: Reward.Reward): boolean =>
+  reward.kind === "rubric" || (reward.kind === "mix" && reward.parts.some((part) => read(part.reward)))
 
 const partOf = (verdict: Artefact.Verdict, part: string): ReadonlyArray<number> => {
   const read = verdict._tag === "Scored" ? verdict.parts[part] : undefined

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { RemoteJudge, Rubric } from "hmx"
-import { describe, expect, it } from "vitest"
+import { RemoteJudge, Reward, Rubric, type Task } from "hmx"
+import { describe, expect, expectTypeOf, it } from "vitest"
 import { counted, heldOut, humanLikeWords } from "../src/index.ts"
 import { figures, run } from "./support.ts"
 
@@ -84,6 +84,16 @@ describe("heldOut", () => {
     })
     const result = await Effect.runPromise(run(task, { heldOut: ["one"] }).pipe(Effect.provide(server)))
     expect(figures(result)["score"]?.value).toBeCloseTo(0.25, 12)
+  })
+
+  it("is a benchmark, and settles nothing, where no judge reads the reward", () => {
+    const brevity = Reward.make("brevity", { version: 1, score: (c) => 1 / c.tokens })
+    expectTypeOf(heldOut(brevity, "frozen")).toEqualTypeOf<Task.Task<"benchmark">>()
+    expectTypeOf(heldOut(rubric, "frozen")).toEqualTypeOf<Task.Task<"held-out">>()
+    expect(heldOut(brevity, "frozen").kind).toBe("benchmark")
+    expect(heldOut(rubric, "frozen").kind).toBe("held-out")
+    expect(heldOut(Reward.mix([1, brevity]), "frozen").kind).toBe("benchmark")
+    expect(heldOut(Reward.mix([1, brevity], [1, rubric]), "frozen").kind).toBe("held-out")
   })
 
   it("refuses a number of answers that is none", () => {

@@ -28,9 +28,7 @@ export class Conditioning {
     for (const { key, gradient, tensor } of adapter.parameters) {
       const size = tensor.shape.reduce((a, b) => a * b, 1)
       const values =
-        gradient === undefined
-          ? new Float32Array(size)
-          : Float32Array.from(engine.download(gradient), (x) => Number(x) * clip)
+        gradient === undefined ? new Float32Array(size) : Float32Array.from(engine.download(gradient), (x) => x * clip)
       const rms = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / size)
       const history = [...(this.#gradients.get(key) ?? []), { values, rounding: rounding * rms }]
       this.#gradients.set(key, history)

@@ -48,12 +48,14 @@ test("another number of figures than the reference's is refused", () => {
 
 const adam = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }
 
+/** AdamW's direction after two gradients. */
+const direction = ([a = 0, b = 0]: ReadonlyArray<number>) => {
+  const m = (0.09 * a + 0.1 * b) / 0.19
+  const v = (0.0099 * a * a + 0.01 * b * b) / 0.0199
+  return m / (Math.sqrt(v) + 1e-8)
+}
+
 test("the error of a direction is what differences of its formula say", () => {
-  const direction = ([a = 0, b = 0]: ReadonlyArray<number>) => {
-    const m = (0.09 * a + 0.1 * b) / 0.19
-    const v = (0.0099 * a * a + 0.01 * b * b) / 0.0199
-    return m / (Math.sqrt(v) + 1e-8)
-  }
   const g = [0.003, -0.001]
   const h = 1e-8
   const by = (i: number) => Math.abs(direction(g.map((x, j) => (i === j ? x + h : x))) - direction(g)) / h

@@ -24,6 +24,8 @@ interface Figures {
 /** How many of the weights rounding may decide, as a share of all. */
 const share = 0.01
 
+const of = (values: ReadonlyArray<number>, places: ReadonlyArray<number>) => places.map((i) => values[i] ?? Number.NaN)
+
 /** What a training run computed, and what the reference did, by quantity and in one order. */
 export class Trajectory {
   readonly #figures = new Map<Quantity, Figures>()
@@ -62,8 +64,6 @@ export class Trajectory {
         yield measured(name, what, distance(found, golden), quantity.bound)
         continue
       }
-      const of = (values: ReadonlyArray<number>, places: ReadonlyArray<number>) =>
-        places.map((i) => values[i] ?? Number.NaN)
       const kept = movement.flatMap((moved, i) => (moved > quantity.bound ? [] : [i]))
       const count = `${loose.length} of ${found.length}`
       yield measured(

@@ -79,6 +79,14 @@ const withDefaults = (o: LoRAUpdateOptions) => ({
   delta: o.delta,
   biasCorrectionKl: o.biasCorrectionKl ?? true,
   importanceSampling: o.importanceSampling,
+  sapoTemperaturePos: o.sapoTemperaturePos,
+  sapoTemperatureNeg: o.sapoTemperatureNeg,
+  vespoKPos: o.vespoKPos,
+  vespoLambdaPos: o.vespoLambdaPos,
+  vespoKNeg: o.vespoKNeg,
+  vespoLambdaNeg: o.vespoLambdaNeg,
+  topEntropyQuantile: o.topEntropyQuantile,
+  offPolicyMaskThreshold: o.offPolicyMaskThreshold,
 })
 
 export interface LoRAUpdate extends Stage.Stage<
@@ -186,6 +194,14 @@ const lossOf = (options: ReturnType<typeof withDefaults>): LossOptions => {
     ...(epsilonHigh === undefined ? {} : { epsilonHigh }),
     ...(delta === undefined ? {} : { delta }),
     ...(importanceSampling === undefined ? {} : { importanceSampling }),
+    ...(options.sapoTemperaturePos === undefined ? {} : { sapoTemperaturePos: options.sapoTemperaturePos }),
+    ...(options.sapoTemperatureNeg === undefined ? {} : { sapoTemperatureNeg: options.sapoTemperatureNeg }),
+    ...(options.vespoKPos === undefined ? {} : { vespoKPos: options.vespoKPos }),
+    ...(options.vespoLambdaPos === undefined ? {} : { vespoLambdaPos: options.vespoLambdaPos }),
+    ...(options.vespoKNeg === undefined ? {} : { vespoKNeg: options.vespoKNeg }),
+    ...(options.vespoLambdaNeg === undefined ? {} : { vespoLambdaNeg: options.vespoLambdaNeg }),
+    ...(options.topEntropyQuantile === undefined ? {} : { topEntropyQuantile: options.topEntropyQuantile }),
+    ...(options.offPolicyMaskThreshold === undefined ? {} : { offPolicyMaskThreshold: options.offPolicyMaskThreshold }),
   }
 }
 
@@ -236,6 +252,14 @@ const check = (o: ReturnType<typeof withDefaults>): void => {
   if (o.epsilonHigh !== undefined) within("epsilonHigh", o.epsilonHigh, { above: 0 })
   if (o.delta !== undefined) within("delta", o.delta, { above: 0 })
   if (o.importanceSampling !== undefined) oneOf("importanceSampling", o.importanceSampling, ["token", "sequence"])
+  if (o.sapoTemperaturePos !== undefined) within("sapoTemperaturePos", o.sapoTemperaturePos, { above: 0 })
+  if (o.sapoTemperatureNeg !== undefined) within("sapoTemperatureNeg", o.sapoTemperatureNeg, { above: 0 })
+  if (o.vespoKPos !== undefined) within("vespoKPos", o.vespoKPos, { above: 0 })
+  if (o.vespoLambdaPos !== undefined) within("vespoLambdaPos", o.vespoLambdaPos, { above: 0 })
+  if (o.vespoKNeg !== undefined) within("vespoKNeg", o.vespoKNeg, { above: 0 })
+  if (o.vespoLambdaNeg !== undefined) within("vespoLambdaNeg", o.vespoLambdaNeg, { above: 0 })
+  if (o.topEntropyQuantile !== undefined) within("topEntropyQuantile", o.topEntropyQuantile, { above: 0, most: 1 })
+  if (o.offPolicyMaskThreshold !== undefined) within("offPolicyMaskThreshold", o.offPolicyMaskThreshold, { above: 0 })
   if (o.targets === "all-linear") return
   if (o.targets.length === 0) throw new RangeError("targets must name at least one linear layer")
   for (const target of o.targets) oneOf("targets", target, Memory.linearNames)

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { Artefact, Errors, LoRAUpdate, Sample, Stage } from "hmx"
+import { Artefact, Errors, LoRAUpdate, type LoRAUpdateOptions, type LossOptions, Sample, Stage } from "hmx"
 import { expect, test } from "vitest"
 import { policy, scripted, shape, type Script } from "../scripted.ts"
 import { advantages, completion, rollouts } from "./group.ts"
@@ -112,6 +112,32 @@ test("micro-batches have the divisors of the whole, and their figures are put to
   expect(made.metrics["loss"]).toBe(1)
   expect(made.metrics["kl"]).toBeCloseTo((3 * 8 + 2 * 2) / 10, 12)
   expect(made.metrics["clip_ratio/low_min"]).toBe(2)
+})
+
+test("every option of the loss, and recompute, arrives in the request", async () => {
+  const table: ReadonlyArray<readonly [string, object]> = Object.entries({
+    loss: { loss: "cispo" },
+    beta: { beta: 0.3 },
+    epsilon: { epsilon: 0.15 },
+    epsilonHigh: { epsilonHigh: 0.28 },
+    delta: { delta: 1.7 },
+    biasCorrectionKl: { biasCorrectionKl: false },
+    importanceSampling: { importanceSampling: "sequence" },
+    sapoTemperaturePos: { sapoTemperaturePos: 0.3 },
+    sapoTemperatureNeg: { sapoTemperatureNeg: 0.4 },
+    vespoKPos: { vespoKPos: 0.5 },
+    vespoLambdaPos: { vespoLambdaPos: 0.6 },
+    vespoKNeg: { vespoKNeg: 0.7 },
+    vespoLambdaNeg: { vespoLambdaNeg: 0.8 },
+    topEntropyQuantile: { topEntropyQuantile: 0.9 },
+    offPolicyMaskThreshold: { offPolicyMaskThreshold: 0.5 },
+  } satisfies { readonly [K in keyof LossOptions & keyof LoRAUpdateOptions]-?: { readonly [P in K]: LossOptions[K] } })
+  for (const [name, option] of table) {
+    const { asked } = await succeeded(option)
+    expect(asked.backwards[0]?.loss, name).toMatchObject(option)
+  }
+  const { asked } = await succeeded({ recompute: true })
+  expect(asked.backwards[0]?.recompute).toBe(true)
 })
 
 test("further iterations on the same rollouts have old log-probabilities, and go on in the schedule", async () => {

@@ -137,7 +137,7 @@ describe("bad input: one message, exit code 2, nothing written", () => {
     [["run", "none.ts"], /none\.ts: found no default export/],
     [["run", "other.ts"], /other\.ts: found a default export that is not an experiment \(a sweep\)/],
     [["run", "throws.ts"], /throws\.ts:16: groupSize must be a whole number of at least 2, not 1\n$/],
-    [["run", "missing.ts"], /missing\.ts:16: groupSize must be a whole number of at least 2, not undefined\n$/],
+    [["run", "missing.ts"], /missing\.ts:16: groupSize is missing\n$/],
     [["run", "typo.ts"], /typo\.ts:16: Sample\.stage has no option tempreture: did you mean temperature\?\n$/],
     [["run", "gone.ts"], /nothing\.ts/],
     [

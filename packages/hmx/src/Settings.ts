@@ -1,5 +1,5 @@
 /** What is set once for a whole experiment. */
-import { known } from "./checks.ts"
+import { known, present } from "./checks.ts"
 import type { Model } from "./Model.ts"
 import type { Prompts } from "./Prompts.ts"
 
@@ -26,7 +26,8 @@ export const bytes = (memory: string): number => {
 /** Refuses what the types let through: a computed number that is not a count. */
 export const checked = (settings: Settings): Settings => {
   known("Experiment.make", settings, ["model", "prompts", "memory", "steps", "seed"])
-  const { memory, prompts, seed, steps } = settings
+  const { memory, model, prompts, seed, steps } = settings
+  for (const [name, given] of Object.entries({ model, prompts, memory, steps, seed })) present(name, given)
   if (!(bytes(memory) > 0))
     throw new RangeError(`memory must be an amount such as "2 GiB" or "512 MiB", not "${memory}"`)
   if (!Number.isSafeInteger(steps) || steps < 1)

@@ -1,8 +1,14 @@
 /** What an option's type lets through and its meaning does not: checked when a stage or a reward is made. Each throws a RangeError. */
 import type { Range } from "./Reward.ts"
 
+/** An option that a file which nobody compiled has left out. */
+export const present = (option: string, given: unknown): void => {
+  if (given === undefined) throw new RangeError(`${option} is missing`)
+}
+
 /** A whole number of at least `least`. */
 export const whole = (option: string, n: number, least: number): void => {
+  present(option, n)
   if (!Number.isSafeInteger(n) || n < least)
     throw new RangeError(`${option} must be a whole number of at least ${least}, not ${n}`)
 }
@@ -13,6 +19,7 @@ export const within = (
   n: number,
   bounds: { readonly above?: number; readonly least?: number; readonly below?: number; readonly most?: number },
 ): void => {
+  present(option, n)
   const { above, below, least, most } = bounds
   const said = [
     above === undefined ? [] : [`above ${above}`],
@@ -31,6 +38,7 @@ export const within = (
 
 /** One of the given words. */
 export const oneOf = (option: string, word: string, words: ReadonlyArray<string>): void => {
+  present(option, word)
   if (!words.includes(word)) throw new RangeError(`${option} must be one of ${words.join(", ")}, not ${word}`)
 }
 

@@ -115,6 +115,8 @@ test("what a policy cannot be is said when it is made", () => {
 
 test("a computed setting is checked when the experiment is made", () => {
   const refused: ReadonlyArray<readonly [object, string]> = [
+    [{ steps: undefined }, "steps is missing"],
+    [{ prompts: undefined }, "prompts is missing"],
     [{ steps: 0 }, "steps must be a whole number of at least 1, not 0"],
     [{ seed: 0.5 }, "seed must be a whole number of at least 0, not 0.5"],
     [{ memory: "NaN GiB" }, 'memory must be an amount such as "2 GiB" or "512 MiB", not "NaN GiB"'],

@@ -35,9 +35,10 @@ test("an Evaluate that is due after no update measures nothing of the training",
   expect(sentences(start.pipe(sample, judge, advantage, update, plain("before")))).toEqual([never])
 })
 
+const two = (read: Stage.Any, first: Stage.Any, second: Stage.Any) =>
+  sentences({ ...start, stages: [sample, read, advantage, update, first, second] })
+
 test("what one Evaluate leaves out another may measure, and a live judge's debt only one with a held-out judge", () => {
-  const two = (read: typeof live | typeof judge, first: Stage.Any, second: Stage.Any) =>
-    sentences({ ...start, stages: [sample, read, advantage, update, first, second] })
   expect(two(live, plain("before"), held("after"))).toEqual([])
   expect(two(live, held("before"), held("after"))).toEqual([])
   expect(two(live, plain("after"), held("before"))).toEqual([never])

@@ -78,20 +78,21 @@ test("fragments are tuples", () => {
   expect(halves.stages.length).toBe(3)
 })
 
+const own = <const Name extends string>(name: Name) =>
+  Stage.make(name, {
+    version: 1,
+    grain: "group",
+    needs: [Artefact.Rollouts],
+    gives: Lengths,
+    run: () => Effect.succeed(new Lengths({ of: [] })),
+  })
+const ten = <const P extends string>(p: P) =>
+  [
+    ...([own(`${p}0`), own(`${p}1`), own(`${p}2`), own(`${p}3`), own(`${p}4`)] as const),
+    ...([own(`${p}5`), own(`${p}6`), own(`${p}7`), own(`${p}8`), own(`${p}9`)] as const),
+  ] as const
+
 test("46 stages are not too many for the compiler", () => {
-  const own = <const Name extends string>(name: Name) =>
-    Stage.make(name, {
-      version: 1,
-      grain: "group",
-      needs: [Artefact.Rollouts],
-      gives: Lengths,
-      run: () => Effect.succeed(new Lengths({ of: [] })),
-    })
-  const ten = <const P extends string>(p: P) =>
-    [
-      ...([own(`${p}0`), own(`${p}1`), own(`${p}2`), own(`${p}3`), own(`${p}4`)] as const),
-      ...([own(`${p}5`), own(`${p}6`), own(`${p}7`), own(`${p}8`), own(`${p}9`)] as const),
-    ] as const
   const many = start.pipe(
     sample,
     ...ten("a"),

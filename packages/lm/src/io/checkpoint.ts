@@ -115,6 +115,11 @@ const mismatch = (
   return undefined
 }
 
+/** What some checkpoints store and transformers does not read: a tied head beside the embedding, and tables of rotary frequencies. */
+const isRedundant = ({ spec }: ModelConfig, name: string, shape: ReadonlyArray<number>): boolean =>
+  name.endsWith(".rotary_emb.inv_freq") ||
+  (spec.tied && name === "lm_head.weight" && shape.join() === `${spec.vocab},${spec.hidden}`)
+
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : a > b ? 1 : 0
 
@@ -122,6 +127,7 @@ const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]
 export const openCheckpoint = Effect.fnUntraced(function* (folder: string) {
   const config = yield* readConfig(folder)
   const { found, source } = yield* gather(folder)
+  for (const [name, t] of found) if (isRedundant(config, name, t.shape)) found.delete(name)
   const wrong = mismatch(config, found, source)
   if (wrong !== undefined) return yield* Effect.fail(wrong)
   const checkpoint: Checkpoint = { folder, config, tensors: new Map([...found].toSorted(byName)) }
@@ -175,6 +181,9 @@ export interface CheckpointToWrite {
 }
 
 const mistakeIn = (file: string, { config, tensors }: CheckpointToWrite): Errors.BadInput | undefined => {
+  const { family } = config.spec
+  if (family !== "qwen3")
+    return bad(`${path.dirname(file)}, a checkpoint to write`, `family ${quote(family)}`, '"qwen3"')
   const expected = weightShapes(config.spec)
   for (const [name, shape] of expected) {
     const found = tensors.get(name)?.shape

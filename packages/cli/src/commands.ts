@@ -52,8 +52,23 @@ const runs = Command.make("runs").pipe(
   Command.withSubcommands([ls, show]),
 )
 
+const model = Command.make(
+  "model",
+  {
+    model: Argument.String("model").pipe(
+      Argument.withDescription("nano, a checkpoint folder, or owner/name[@revision] on the hub"),
+    ),
+    ...flags.sizes,
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./model.ts")),
+      (command) => command.model(options),
+    ),
+).pipe(Command.withDescription("Say what a model is and what memory it wants; reads no weights, downloads nothing"))
+
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, runs]),
+  Command.withSubcommands([run, resume, plan, runs, model]),
 )

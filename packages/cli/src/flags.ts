@@ -21,7 +21,9 @@ export const experiment = {
   model: optional(
     Flag.String("model").pipe(
       Flag.withMetavar("model"),
-      Flag.withDescription("nano, or a checkpoint folder in Hugging Face's layout, in place of the experiment's model"),
+      Flag.withDescription(
+        "nano, a checkpoint folder, or owner/name[@revision] on the hub, in place of the experiment's",
+      ),
     ),
   ),
   memory: optional(
@@ -30,6 +32,16 @@ export const experiment = {
       Flag.withDescription('Memory budget, such as "2 GiB", in place of the experiment\'s'),
     ),
   ),
+}
+
+/** What memory is wanted for. */
+export const sizes = {
+  groupSize: whole("group-size", 2).pipe(Flag.withDescription("Answers a prompt (default: 8)"), Flag.withDefault(8)),
+  tokens: whole("tokens", 1).pipe(
+    Flag.withDescription("Tokens of the prompt and of each answer (default: 256)"),
+    Flag.withDefault(256),
+  ),
+  rank: whole("rank", 1).pipe(Flag.withDescription("Rank of the adapter (default: 8)"), Flag.withDefault(8)),
 }
 
 /** Where tensors are computed. */

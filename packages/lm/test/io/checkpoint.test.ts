@@ -265,7 +265,7 @@ describe("an index", () => {
     expect(failure(openCheckpoint(folder)).message).toMatch(/index\.json, weight_map: found 3; expected object/)
     rmSync(index(folder))
     expect(failure(openCheckpoint(folder)).message).toMatch(
-      /found no weights; expected model\.safetensors or model\.safetensors\.index\.json/,
+      /found no weights; expected model\.safetensors, model\.safetensors\.index\.json or a GGUF file/,
     )
   })
 })

@@ -67,8 +67,22 @@ const model = Command.make(
     ),
 ).pipe(Command.withDescription("Say what a model is and what memory it wants; reads no weights, downloads nothing"))
 
+const exported = Command.make("export", { run: folder, ...flags.exported }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./export.ts")),
+    (command) => command.exportRun(options),
+  ),
+).pipe(Command.withDescription("Write a run's adapter for PEFT, or the model with the adapter merged into it"))
+
+const chat = Command.make("chat", { ...flags.chat, ...flags.engine }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./chat.ts")),
+    (command) => command.chat(options),
+  ),
+).pipe(Command.withDescription("Talk to a model, one line a turn"))
+
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, runs, model]),
+  Command.withSubcommands([run, resume, plan, runs, model, exported, chat]),
 )

@@ -44,6 +44,46 @@ export const sizes = {
   rank: whole("rank", 1).pipe(Flag.withDescription("Rank of the adapter (default: 8)"), Flag.withDefault(8)),
 }
 
+/** What `export` writes, and where. */
+export const exported = {
+  out: Flag.String("out").pipe(Flag.withMetavar("folder"), Flag.withDescription("New folder to write to")),
+  merged: Flag.Boolean("merged").pipe(
+    Flag.withDescription("Write the whole model, with the adapter in its weights"),
+    Flag.withDefault(false),
+  ),
+  step: optional(whole("step", 1).pipe(Flag.withDescription("After so many steps (default: the last checkpoint)"))),
+}
+
+/** Whom `chat` talks to, and how it answers. */
+export const chat = {
+  model: optional(
+    Flag.String("model").pipe(
+      Flag.withMetavar("model"),
+      Flag.withDescription("nano, a checkpoint folder, or owner/name[@revision] on the hub (default: nano)"),
+    ),
+  ),
+  adapter: optional(
+    Flag.String("adapter").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("A run's folder, or an adapter in PEFT's format"),
+    ),
+  ),
+  tokens: whole("tokens", 1).pipe(
+    Flag.withDescription("Most tokens of an answer (default: 256)"),
+    Flag.withDefault(256),
+  ),
+  temperature: Flag.Finite("temperature").pipe(
+    Flag.withMetavar("t"),
+    Flag.filter(
+      (t) => t >= 0,
+      () => "a number of at least 0",
+    ),
+    Flag.withDescription("0 is greedy (default: 0.8)"),
+    Flag.withDefault(0.8),
+  ),
+  seed: optional(whole("seed", 0).pipe(Flag.withDescription("Keys the random numbers (default: 0)"))),
+}
+
 /** Where tensors are computed. */
 export const engine = {
   engine: Flag.Literals("engine", ["tfjs", "torch"]).pipe(

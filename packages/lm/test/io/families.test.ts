@@ -1,6 +1,9 @@
 /** What config.json means, family by family: the published layouts of both versions of transformers, and their defaults. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { parameterCount } from "../../src/decoder/DecoderSpec.ts"
 import { frequencies } from "../../src/decoder/rope.ts"
 import { configOf } from "../../src/io/config.ts"
 import { failure } from "./_support.ts"
@@ -138,5 +141,54 @@ describe("families", () => {
     ],
   ])("refuses %s", (_, architecture, fields, sentence) => {
     expect(refusal(architecture, fields)).toMatch(sentence)
+  })
+  it("whatever the fields are, a decoder that can be counted or BadInput", () => {
+    const rotation = fc.record(
+      {
+        rope_type: fc.constantFrom("default", "linear", "llama3", "yarn", 3),
+        factor: fc.constantFrom(0, 8, null),
+        low_freq_factor: fc.constantFrom(1, "1"),
+        high_freq_factor: fc.constantFrom(1, 4, Number.NaN),
+        original_max_position_embeddings: fc.constantFrom(64, -1),
+        full_attention: fc.constantFrom({}, null, { rope_type: "linear", factor: 2 }),
+      },
+      { requiredKeys: [] },
+    )
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.integer({ min: -2, max: 40 }),
+      fc.constantFrom(2 ** 31, 1e300),
+    )
+    const names = [
+      ...Object.keys(sizes),
+      "num_key_value_heads",
+      "head_dim",
+      "sliding_window",
+      "layer_types",
+      "eos_token_id",
+    ]
+    const fields = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 1 })
+    const given = { rope_scaling: rotation, rope_parameters: rotation }
+    const ropes = fc.option(fc.record(given, { requiredKeys: [] }), { nil: {}, freq: 2 })
+    const found = { specs: 0, refused: 0 }
+    fc.assert(
+      fc.property(
+        fc.constantFrom("Qwen2", "Qwen3", "Llama", "Gemma2", "Gemma3"),
+        fields,
+        ropes,
+        (family, some, rope) => {
+          const exit = Effect.runSyncExit(read(family, { ...some, ...rope }))
+          if (Exit.isSuccess(exit)) {
+            found.specs++
+            expect(parameterCount(exit.value.spec)).toBeGreaterThan(0)
+          } else {
+            found.refused++
+            expect(JSON.stringify(exit.cause)).toContain('"BadInput"')
+          }
+        },
+      ),
+      { numRuns: 500 },
+    )
+    expect(Math.min(found.specs, found.refused)).toBeGreaterThan(20)
   })
 })

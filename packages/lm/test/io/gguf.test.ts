@@ -11,6 +11,7 @@ import { Files } from "../../src/io/Files.ts"
 import type { FileSystem } from "../../src/io/Files.ts"
 import { blockTypes, dequantise } from "../../src/io/gguf/dequantise.ts"
 import { openGguf, readGguf } from "../../src/io/gguf/gguf.ts"
+import { asStored } from "../../src/io/gguf/names.ts"
 import { toF32 } from "../../src/io/safetensors.ts"
 import { committed, failure, fresh } from "./_support.ts"
 
@@ -59,6 +60,11 @@ describe("a GGUF file beside config.json", () => {
       expect(worst / largest, key).toBeLessThanOrEqual(step ?? 2 ** -(bits === 23 ? 22 : bits))
       if (key.includes("q_proj")) expect(found).toEqual(expected)
     }
+  })
+  it("norms of Gemma lose their 1 in whatever type they are stored", () => {
+    const { spec } = Effect.runSync(openCheckpoint(join(committed, "checkpoints/gemma2"))).config
+    const half = { dtype: "F16", data: Uint16Array.of(0x3c00, 0x3e00) } as const
+    expect(asStored(spec, "model.norm.weight", half)).toEqual({ dtype: "F32", data: Float32Array.of(0, 0.5) })
   })
   it("of another architecture, or beside a second one, is refused", () => {
     const other = withGguf("llama32", readFileSync(join(golden, "gemma2.gguf")))

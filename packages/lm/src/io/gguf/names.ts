@@ -4,6 +4,7 @@
  */
 import type { DecoderSpec } from "../../decoder/DecoderSpec.ts"
 import { isNorm } from "../../decoder/DecoderSpec.ts"
+import { toF32 } from "../safetensors.ts"
 import type { FloatData } from "../safetensors.ts"
 
 /** general.architecture by the decoder's family. */
@@ -51,15 +52,13 @@ export const isIgnored = (spec: DecoderSpec, name: string): boolean =>
 
 /** A tensor as Hugging Face's layout has it. */
 export const asStored = (spec: DecoderSpec, name: string, found: FloatData): FloatData => {
-  if (spec.normLessOne === true && isNorm(name) && found.dtype === "F32") {
-    return { dtype: "F32", data: found.data.map((x) => x - 1) }
-  }
-  const heads = /self_attn\.([qk])_proj\.weight$/.exec(name)?.[1] === "q" ? spec.heads : spec.kvHeads
-  return spec.family === "llama" && /self_attn\.[qk]_proj\.weight$/.test(name)
-    ? found.dtype === "F32"
-      ? { dtype: found.dtype, data: halves(found.data, new Float32Array(found.data.length), heads, spec) }
-      : { dtype: found.dtype, data: halves(found.data, new Uint16Array(found.data.length), heads, spec) }
-    : found
+  if (spec.normLessOne === true && isNorm(name)) return { dtype: "F32", data: toF32(found).map((x) => x - 1) }
+  const part = /self_attn\.([qk])_proj\.weight$/.exec(name)?.[1]
+  if (spec.family !== "llama" || part === undefined) return found
+  const heads = part === "q" ? spec.heads : spec.kvHeads
+  return found.dtype === "F32"
+    ? { dtype: found.dtype, data: halves(found.data, new Float32Array(found.data.length), heads, spec) }
+    : { dtype: found.dtype, data: halves(found.data, new Uint16Array(found.data.length), heads, spec) }
 }
 
 /** Rows 2i and 2i + 1 of a head go to places i and i + D/2. */

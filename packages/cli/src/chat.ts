@@ -1,7 +1,6 @@
 /** `hmx chat`: a conversation with a model, with an adapter or without, one line a turn. */
 import { escape } from "@hmx/report"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { type Chat, Errors, LanguageModel, Model } from "hmx"
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -28,7 +27,7 @@ export const chat = Effect.fnUntraced(function* (options: Options) {
   const named = options.model === undefined ? Model.nano : namedModel(options.model)
   const found = yield* (yield* Models).find(named, locateFrom(process.cwd()), options)
   const adapter = options.adapter === undefined ? undefined : yield* folderOf(options.adapter)
-  yield* Effect.provide(converse(options, adapter), Layer.fresh(found.layer))
+  yield* Effect.provide(converse(options, adapter), found.layer)
 })
 
 /** A folder that PEFT wrote, or the last checkpoint of a run. */

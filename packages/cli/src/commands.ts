@@ -7,6 +7,10 @@ import * as flags from "./flags.ts"
 const file = Argument.String("file").pipe(
   Argument.withDescription("Pipeline file: its default export is an experiment"),
 )
+const files = Argument.String("file").pipe(
+  Argument.withDescription("Pipeline files, each with an experiment as its default export"),
+  Argument.atLeast(1),
+)
 const folder = Argument.String("run").pipe(Argument.withDescription("Run folder"))
 
 const run = Command.make(
@@ -52,8 +56,19 @@ const runs = Command.make("runs").pipe(
   Command.withSubcommands([ls, show]),
 )
 
+const check = Command.make("check", { files, ...flags.check }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./check.ts")),
+    (command) => command.check(options),
+  ),
+).pipe(
+  Command.withDescription(
+    "Look for mistakes in pipelines: types, wiring, options, rewards, questions; reads no weights",
+  ),
+)
+
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, runs]),
+  Command.withSubcommands([run, resume, plan, check, runs]),
 )

@@ -65,3 +65,23 @@ export const out = {
   ),
   keep: optional(whole("keep", 1).pipe(Flag.withDescription("Checkpoints to keep, the last ones (default: all)"))),
 }
+
+const GITHUB = process.env["GITHUB_ACTIONS"] === "true"
+
+/** What `check` looks at, and how it says it. */
+export const check = {
+  fast: Flag.Boolean("fast").pipe(Flag.withDescription("Leave the type checker out"), Flag.withDefault(false)),
+  fix: Flag.Boolean("fix").pipe(
+    Flag.withDescription("Make the changes that are certain (docs/check.md says which)"),
+    Flag.withDefault(false),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON value"), Flag.withDefault(false)),
+  github: Flag.Boolean("github").pipe(
+    Flag.withDescription("Print GitHub annotations (the default where GITHUB_ACTIONS is set)"),
+    Flag.withDefault(GITHUB),
+  ),
+  noCache: Flag.Boolean("no-cache").pipe(
+    Flag.withDescription("Compute everything anew, and keep nothing"),
+    Flag.withDefault(false),
+  ),
+}

@@ -11,6 +11,10 @@ const files = Argument.String("file").pipe(
   Argument.withDescription("Pipeline files, each with an experiment as its default export"),
   Argument.atLeast(1),
 )
+const kind = Argument.Literals("kind", ["pipeline", "reward", "stage"]).pipe(
+  Argument.withDescription("What to write: pipeline, reward or stage"),
+)
+const name = Argument.String("name").pipe(Argument.withDescription("Its name, such as length-bonus"))
 const folder = Argument.String("run").pipe(Argument.withDescription("Run folder"))
 
 const run = Command.make(
@@ -67,8 +71,24 @@ const check = Command.make("check", { files, ...flags.check }, (options) =>
   ),
 )
 
+const graph = Command.make("graph", { file, ...flags.graph }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./graph.ts")),
+    (command) => command.graph(options),
+  ),
+).pipe(Command.withDescription("Draw what passes between the stages, and what each of them holds; reads no weights"))
+
+const start = Command.make("new", { kind, name }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./new.ts")),
+    (command) => command.start(options),
+  ),
+).pipe(
+  Command.withDescription("Write a pipeline, a reward or a stage to begin with, and its test; nothing is overwritten"),
+)
+
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, check, runs]),
+  Command.withSubcommands([run, resume, plan, check, graph, start, runs]),
 )

@@ -85,3 +85,9 @@ export const check = {
     Flag.withDefault(false),
   ),
 }
+
+/** How a graph is drawn; as lines of text without either. */
+export const graph = {
+  svg: Flag.Boolean("svg").pipe(Flag.withDescription("Print a picture in SVG"), Flag.withDefault(false)),
+  mermaid: Flag.Boolean("mermaid").pipe(Flag.withDescription("Print Mermaid's notation"), Flag.withDefault(false)),
+}

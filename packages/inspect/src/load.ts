@@ -1,7 +1,9 @@
 /** Imports a pipeline's file, and says what came of it. */
 import { Errors, Experiment } from "hmx"
+import * as Effect from "effect/Effect"
 import { pathToFileURL } from "node:url"
 import type { Place } from "./Finding.ts"
+import { locate } from "./Project.ts"
 
 /** An experiment of a file. A contrast or a sweep has several. */
 export interface Named {
@@ -19,7 +21,7 @@ export type Loaded =
 
 const wanted = "a pipeline file whose default export is an experiment"
 
-const bad = (where: string, found: string, threw: boolean): Loaded => ({
+const bad = (where: string, found: string, threw: boolean): Extract<Loaded, { readonly is: "bad" }> => ({
   is: "bad",
   threw,
   error: new Errors.BadInput({ where, found, expected: wanted }),
@@ -81,3 +83,28 @@ const framesOf = (error: unknown): ReadonlyArray<Place> => {
     column: Number(column ?? 1),
   }))
 }
+
+/**
+ * The experiments of a file: one, the arms of a contrast, or the points of a sweep. An arm that has no name of its own gets the
+ * number of its point. Fails with BadInput where the file is no pipeline.
+ */
+export const experimentsIn = (given: string) =>
+  Effect.gen(function* () {
+    const { file } = yield* Effect.try({ try: () => locate(given), catch: asBadInput })
+    const loaded = yield* Effect.promise(() => load(file, given, new Set([file])))
+    if (loaded.is === "bad") return yield* loaded.error
+    if (loaded.is === "refused") return yield* bad(`${given}:${loaded.at.line}`, loaded.message, true).error
+    const experiments = loaded.all.map(({ arm, experiment }) =>
+      /^\d+$/.test(arm) ? { ...experiment, name: `${experiment.name} ${arm}` } : experiment,
+    )
+    return { file, experiments }
+  })
+
+const asBadInput = (error: unknown): Errors.BadInput =>
+  error instanceof Errors.BadInput
+    ? error
+    : new Errors.BadInput({
+        where: "",
+        found: error instanceof Error ? error.message : String(error),
+        expected: wanted,
+      })

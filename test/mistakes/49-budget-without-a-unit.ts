@@ -1,5 +1,5 @@
 /** A budget in gigabytes, said as a bare number.
- * expect: HMX106
+ * expect: HMX203
  */
 import { heldOut } from "@hmx/evals"
 import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Reward, Sample, SelfJudge } from "hmx"

@@ -6,6 +6,7 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -98,6 +99,22 @@ export const recall = (key: Key): ReadonlyArray<Finding> | undefined => {
   return whole.length === findings.length ? whole : undefined
 }
 
+/** Entries that are kept. */
+const MOST = 500
+/** Milliseconds after which a folder that a compiler was given is nobody's any more. */
+const ABANDONED = 60 * 60 * 1000
+
+/** Takes the oldest entries away where there are too many, and what killed processes left. */
+const prune = (folder: string): void => {
+  const entries = readdirSync(folder, { withFileTypes: true }).map((entry) => {
+    const path = join(folder, entry.name)
+    return { path, isFolder: entry.isDirectory(), time: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+  })
+  const old = entries.filter((e) => e.isFolder && Date.now() - e.time > ABANDONED)
+  const files = entries.filter((e) => !e.isFolder).toSorted((a, b) => b.time - a.time)
+  for (const { path } of [...old, ...files.slice(MOST)]) rmSync(path, { recursive: true, force: true })
+}
+
 /** Keeps findings, with the digests of the files as they were read. Where the disk refuses, the next run computes them again. */
 export const remember = (
   key: Key,
@@ -117,6 +134,7 @@ export const remember = (
     mkdirSync(cacheFolder(key.root), { recursive: true })
     writeFileSync(temporary, JSON.stringify(kept))
     renameSync(temporary, path)
+    prune(cacheFolder(key.root))
   } catch {
     try {
       unlinkSync(temporary)

@@ -85,8 +85,10 @@ export const purity = (source: Source): ReadonlyArray<Finding> => {
       })
     }
     const entered = new Set<Ts.Node>()
-    const enter = (body: Ts.Node): void => {
-      if (entered.has(body)) return
+    // A list and no recursion: a chain of calls may be as long as a file.
+    const waiting: Array<Ts.Node> = [pure.body]
+    for (let body = waiting.pop(); body !== undefined; body = waiting.pop()) {
+      if (entered.has(body)) continue
       entered.add(body)
       walk(source, body, (node) => {
         if (isClockCall(ts, source, node)) {
@@ -129,10 +131,9 @@ export const purity = (source: Source): ReadonlyArray<Finding> => {
         const next = ts.isClassDeclaration(declaration)
           ? declaration
           : (ownFunction(source, chain) ?? (isFunction(ts, declaration) ? declaration : undefined))
-        if (next !== undefined) enter(next)
+        if (next !== undefined) waiting.push(next)
       })
     }
-    enter(pure.body)
   }
   return [...found.values()]
 }
@@ -164,7 +165,13 @@ const isOnlyAName = (ts: typeof Ts, node: Ts.Identifier): boolean => {
 /** `process.env.HOME` of `process`. */
 const longestChain = (ts: typeof Ts, node: Ts.Identifier): Ts.Expression => {
   let chain: Ts.Expression = node
-  while (ts.isPropertyAccessExpression(chain.parent) && chain.parent.expression === chain) chain = chain.parent
+  for (;;) {
+    const { parent }: Ts.Node = chain
+    const isIndexed = ts.isElementAccessExpression(parent) && ts.isStringLiteralLike(parent.argumentExpression)
+    if (!ts.isPropertyAccessExpression(parent) && !isIndexed) break
+    if (parent.expression !== chain) break
+    chain = parent
+  }
   return chain
 }
 

@@ -178,11 +178,12 @@ describe("fixes", () => {
   })
 })
 
+const examined = async (given: Parameters<typeof check>[1] & {}) => {
+  const folder = sandbox({ "a.ts": pipeline() })
+  return (await check([join(folder, "a.ts")], { types: false, cache: false, ...given })).findings
+}
+
 describe("what only a runtime knows", () => {
-  const examined = async (given: Parameters<typeof check>[1] & {}) => {
-    const folder = sandbox({ "a.ts": pipeline() })
-    return (await check([join(folder, "a.ts")], { types: false, cache: false, ...given })).findings
-  }
   it("stands at the setting that it is about", async () => {
     const bad = new Errors.BadInput({ where: "model", found: "nothing", expected: "a folder" })
     const found = await examined({

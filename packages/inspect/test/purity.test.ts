@@ -159,11 +159,12 @@ describe("a reward that is a function of the answer", () => {
   })
 })
 
+const fixed = async (text: string) => {
+  const [one] = await found(text)
+  return one?.fix === undefined ? undefined : edited(head + text, [one.fix])
+}
+
 describe("the flag g", () => {
-  const fixed = async (text: string) => {
-    const [one] = await found(text)
-    return one?.fix === undefined ? undefined : edited(head + text, [one.fix])
-  }
   it("is taken away where every use is a test", async () => {
     const text = score(`Number(word.test(c.text))`, `const word = /a/gi`)
     expect(await fixed(text)).toBe(head + text.replace("/a/gi", "/a/i"))

@@ -2,12 +2,10 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { stripVTControlCharacters } from "node:util"
 import { describe, expect, it } from "vitest"
-import { bin, checkpoint, hmx, pipeline, sandbox, spawned } from "./sandbox.ts"
+import { bin, checkpoint, hmx, pipeline, root, sandbox, spawned } from "./sandbox.ts"
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
 const misspelled = pipeline({ stages: (all) => all.map((s) => s.replace("temperature", "tempreture")) })
 const swapped = pipeline({ stages: (all) => [0, 2, 1, 3, 4].flatMap((i) => all[i] ?? []) })
 const fast = ["--fast", "--no-cache"]
@@ -175,7 +173,8 @@ describe("hmx graph", () => {
 describe("hmx new", () => {
   it("writes files that compile, that check finds nothing in, and whose tests pass", async () => {
     const folder = sandbox({
-      "tsconfig.json": JSON.stringify({ extends: "../../../../tsconfig.json", include: ["*/*.ts"], exclude: [] }),
+      "package.json": `{ "type": "module" }`,
+      "tsconfig.json": JSON.stringify({ extends: `${root}/tsconfig.json`, include: ["*/*.ts"], exclude: [] }),
     })
     for (const kind of ["pipeline", "reward", "stage"]) {
       const { code, out } = await spawned(bin, ["new", kind, `my-${kind}`], folder)

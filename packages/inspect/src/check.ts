@@ -142,7 +142,12 @@ const at = ({ column, file, line }: Place): string => `${file}:${line}:${column}
 /** The compiler's sentence stands for the value's; where a rule of ours speaks of a place, the compiler's own words are left out. */
 const merged = (fast: ReadonlyArray<Finding>, typed: ReadonlyArray<Finding>): ReadonlyArray<Finding> => {
   const sentences = typed.filter((f) => f.why.startsWith("✗"))
-  const kept = fast.filter((f) => !sentences.some((s) => at(s) === at(f) && s.code === f.code))
+  const kept = fast.filter(
+    (f, i) =>
+      !sentences.some((s) => at(s) === at(f) && s.code === f.code) &&
+      // An option that does not exist is seen in the text, and refused by the value as well.
+      (f.code !== "HMX201" || i === fast.findIndex((g) => g.code === f.code && at(g) === at(f))),
+  )
   const places = new Set(kept.map(at))
   return [...kept, ...sentences, ...typed.filter((f) => !f.why.startsWith("✗") && !places.has(at(f)))]
 }

@@ -6,6 +6,7 @@ import { optionOf } from "./Pipe.ts"
 import { placeOf, type Source, walk } from "./Source.ts"
 
 const codeOf = (message: string): Code => {
+  if (/ has no option /.test(message)) return "HMX201"
   if (/^groupSize must be .*at least 2/.test(message)) return "HMX204"
   if (/^(?:learningRate|steps) must be .*, not -?0$|^targets must name at least one/.test(message)) return "HMX205"
   return "HMX203"
@@ -15,7 +16,7 @@ const codeOf = (message: string): Code => {
 export const refusal = (source: Source, at: Place, message: string): Finding => {
   const code = codeOf(message)
   const call = callAt(source, at)
-  const option = /^(\w+) must /.exec(message)?.[1]
+  const option = / has no option (\S+?)[:;]/.exec(message)?.[1] ?? /^(\w+) must /.exec(message)?.[1]
   const place = call === undefined ? at : placeOf(option === undefined ? call : optionOf(source, call, option))
   const why = code === "HMX205" ? `the policy would never change: ${message}` : message
   return { ...place, code, why, how: how[code] }

@@ -1,6 +1,6 @@
 /** Type errors, by the project's TypeScript as a process of its own: it runs beside the other rules. */
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Code, how } from "./codes.ts"
@@ -13,7 +13,9 @@ import type { Finding } from "./Finding.ts"
 const settings = (root: string) => ({
   target: "esnext",
   lib: ["esnext"],
-  module: "nodenext",
+  // No difference between kinds of modules: Node finds a file's kind by its text where package.json does not say it.
+  module: "preserve",
+  moduleResolution: "bundler",
   types: existsSync(join(root, "node_modules", "@types", "node")) ? ["node"] : [],
   noEmit: true,
   strict: true,
@@ -33,7 +35,8 @@ const PATIENCE = 120_000
 export const typeErrors = async (root: string, files: ReadonlyArray<string>): Promise<ReadonlyArray<Finding>> => {
   const parent = cacheFolder(root)
   mkdirSync(parent, { recursive: true })
-  const folder = mkdtempSync(join(parent, "types-"))
+  // The compiler says paths from where it is, links followed.
+  const folder = realpathSync(mkdtempSync(join(parent, "types-")))
   try {
     const config = join(folder, "tsconfig.json")
     // What a JavaScript file exports has no services in its type.

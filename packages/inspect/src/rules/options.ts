@@ -35,6 +35,7 @@ const known: {
   "Prompts.jsonl": { title: "Prompts.jsonl", at: 1, names: ["perStep"] },
   "Prompts.inline": { title: "Prompts.inline", at: 1, names: ["perStep", "heldOut"] },
   "Reward.make": { title: "a reward", at: 1, names: ["version", "range", "options", "score"] },
+  "Rubric.make": { title: "a rubric", at: 1, names: ["version", "criteria", "readOut", "scale", "template"] },
   "Stage.make": {
     title: "a stage",
     at: 1,

@@ -14,6 +14,7 @@ import { idleOptions, unknownOptions } from "./rules/options.ts"
 import { makerOf, purity } from "./rules/purity.ts"
 import { type AtQuestion, questionProblems, type Questions } from "./rules/questions.ts"
 import { rewardProblems, rewardsOf } from "./rules/rewards.ts"
+import { unreadOptions } from "./rules/unread.ts"
 import { unused } from "./rules/unused.ts"
 import { callsIn, placeAt, placeOf, readSource, type Source, walk } from "./Source.ts"
 import { typeErrors } from "./types.ts"
@@ -93,6 +94,7 @@ export const check = async (given: ReadonlyArray<string>, options: CheckOptions 
       const fast = [
         ...view.impure,
         ...unknownOptions(view),
+        ...unreadOptions(view),
         ...unused(view),
         ...(await ofValue(view, loaded, options, (path) => (digests[path] = digestOf(path)))),
       ]

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { edited } from "../src/fix.ts"
 import { purity } from "../src/rules/purity.ts"
+import { unreadOptions } from "../src/rules/unread.ts"
 import { readSource } from "../src/Source.ts"
 
 const head = `import { Reward, Stage } from "hmx"\n`
@@ -175,5 +176,33 @@ describe("the flag g", () => {
     ).toBeUndefined()
     expect(await fixed(score(`Number(word.test(c.text))`, `export const word = /a/g`))).toBeUndefined()
     expect(await fixed(score(`Number(word.test(c.text))`, `const word = /a/y`))).toBeUndefined()
+  })
+})
+
+describe("an option of a reward of one's own", () => {
+  const unread = async (score: string, more = "") => {
+    const text = `${head}export const r = Reward.make("r", { version: 1, options: { most: 4, least: 1 }, ${score} })${more}`
+    return unreadOptions(await readSource(new Map([["/p/a.ts", text]]))).map((f) => /option (\w+)/.exec(f.why)?.[1])
+  }
+  it.each([
+    ["no parameter for it", "score: (c) => c.tokens", ["most", "least"]],
+    ["one of two taken apart", "score: (c, { most }) => most / c.tokens", ["least"]],
+    ["one of two by its name", "score: (c, o) => o.least / c.tokens", ["most"]],
+    ["renamed", "score: (c, { most: m, least: n }) => (m - n) / c.tokens", []],
+    ["the rest", "score: (c, { most, ...rest }) => most / c.tokens + Object.keys(rest).length", []],
+    ["passed on whole", "score: (c, o) => f(c, o)", []],
+    ["any arguments", "score: (...all) => all.length", []],
+    ["a function from elsewhere", "score", []],
+  ])("%s", async (_, score, names) => {
+    expect(await unread(score)).toEqual(names)
+  })
+  it("of a stage may be read by what it reserves", async () => {
+    const stage = (reserve: string) =>
+      `${head}export const s = Stage.make("S", { version: 1, options: { most: 4 }, run: (i) => i, ${reserve} })`
+    const found = async (reserve: string) =>
+      unreadOptions(await readSource(new Map([["/p/a.ts", stage(reserve)]]))).length
+    expect(await found("reserve: (shape, { most }) => [{ part: 'x', bytes: most }]")).toBe(0)
+    expect(await found("reserve: (shape) => []")).toBe(1)
+    expect(await found("")).toBe(1)
   })
 })

@@ -42,7 +42,10 @@ export const pureFunctions = (source: Source): ReadonlyArray<Pure> => {
 }
 
 /** The function that a property holds, by whatever way of writing it. */
-const functionOf = (source: Source, given: Ts.ObjectLiteralElementLike): Ts.FunctionLikeDeclaration | undefined => {
+export const functionOf = (
+  source: Source,
+  given: Ts.ObjectLiteralElementLike,
+): Ts.FunctionLikeDeclaration | undefined => {
   const { ts } = source
   if (ts.isMethodDeclaration(given)) return given
   const value = ts.isPropertyAssignment(given)

@@ -6,6 +6,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { Errors, type Experiment, type ModelShape } from "hmx"
+import { aside } from "./aside.ts"
 import { Models } from "./Models.ts"
 import { locateFrom, shown } from "./paths.ts"
 import { Refused } from "./Refused.ts"
@@ -26,9 +27,9 @@ export const check = Effect.fnUntraced(function* (options: Options) {
   const { fast, files, fix, github, json, noCache } = options
   const services = yield* Effect.context<Models | FileSystem.FileSystem>()
   const run = Effect.runPromiseWith(services)
-  const checked = yield* Effect.promise(() =>
-    inspect(files, { types: !fast, cache: !noCache, examine: (experiment, file) => run(examine(experiment, file)) }),
-  )
+  const look = () =>
+    inspect(files, { types: !fast, cache: !noCache, examine: (experiment, file) => run(examine(experiment, file)) })
+  const checked = yield* aside(Effect.promise(look))
   const mended = fix
     ? yield* Effect.try({
         try: () => applyFixes(checked.findings),

@@ -4,6 +4,7 @@ import { escape } from "@hmx/report"
 import { check, Memory } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type { Experiment } from "hmx"
+import { aside } from "./aside.ts"
 import { Models } from "./Models.ts"
 import { locateFrom } from "./paths.ts"
 import { Refused } from "./Refused.ts"
@@ -16,7 +17,7 @@ export interface Options {
 
 export const graph = Effect.fnUntraced(function* (options: Options) {
   if (options.svg && options.mermaid) return yield* new Refused({ message: "--svg and --mermaid: choose one" })
-  const { experiments, file } = yield* experimentsIn(options.file)
+  const { experiments, file } = yield* aside(experimentsIn(options.file))
   const graphs = yield* Effect.forEach(experiments, (experiment) =>
     Effect.map(shapeOf(experiment, file), (model) => graphOf(experiment, model)),
   )

@@ -48,6 +48,14 @@ describe("hmx check", () => {
     })
   })
 
+  it("keeps what a module prints out of its answer", async () => {
+    const folder = sandbox({ "a.ts": `console.log("from the module")\n${pipeline()}` })
+    const checked = await spawned(bin, ["check", "--json", ...fast, "a.ts"], folder)
+    expect(checked).toEqual({ code: 0, out: '{"findings":[],"refused":[]}\n', err: "from the module\n" })
+    const drawn = await spawned(bin, ["graph", "--mermaid", "a.ts"], folder)
+    expect([drawn.out.split("\n")[0], drawn.err]).toEqual(["flowchart LR", "from the module\n"])
+  })
+
   it("prints annotations in which the user's text cannot begin another command", async () => {
     const text = pipeline({ stages: (all) => all.map((s) => s.replace("temperature", `"a%\\n::error::b"`)) })
     const folder = sandbox({ "a,b:c.ts": text })

@@ -179,11 +179,15 @@ describe("the flag g", () => {
   })
 })
 
+const unread = async (score: string, more = "") => {
+  const text = `${head}export const r = Reward.make("r", { version: 1, options: { most: 4, least: 1 }, ${score} })${more}`
+  return unreadOptions(await readSource(new Map([["/p/a.ts", text]]))).map((f) => /option (\w+)/.exec(f.why)?.[1])
+}
+
+const stage = (reserve: string) =>
+  `${head}export const s = Stage.make("S", { version: 1, options: { most: 4 }, run: (i) => i, ${reserve} })`
+
 describe("an option of a reward of one's own", () => {
-  const unread = async (score: string, more = "") => {
-    const text = `${head}export const r = Reward.make("r", { version: 1, options: { most: 4, least: 1 }, ${score} })${more}`
-    return unreadOptions(await readSource(new Map([["/p/a.ts", text]]))).map((f) => /option (\w+)/.exec(f.why)?.[1])
-  }
   it.each([
     ["no parameter for it", "score: (c) => c.tokens", ["most", "least"]],
     ["one of two taken apart", "score: (c, { most }) => most / c.tokens", ["least"]],
@@ -197,8 +201,6 @@ describe("an option of a reward of one's own", () => {
     expect(await unread(score)).toEqual(names)
   })
   it("of a stage may be read by what it reserves", async () => {
-    const stage = (reserve: string) =>
-      `${head}export const s = Stage.make("S", { version: 1, options: { most: 4 }, run: (i) => i, ${reserve} })`
     const found = async (reserve: string) =>
       unreadOptions(await readSource(new Map([["/p/a.ts", stage(reserve)]]))).length
     expect(await found("reserve: (shape, { most }) => [{ part: 'x', bytes: most }]")).toBe(0)

@@ -16,7 +16,19 @@ interface Room {
   readonly loads?: true
 }
 
-const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "engine-torch", "nano", "evals", "testing", "inspect", "report", "cli"]
+const everyone = [
+  "hmx",
+  "runtime",
+  "lm",
+  "engine-tfjs",
+  "engine-torch",
+  "nano",
+  "evals",
+  "testing",
+  "inspect",
+  "report",
+  "cli",
+]
 
 export const rooms: { readonly [folder: string]: Room } = {
   hmx: { name: "hmx", mayImport: [], node: [] },

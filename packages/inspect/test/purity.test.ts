@@ -187,6 +187,9 @@ const unread = async (score: string, more = "") => {
 const stage = (reserve: string) =>
   `${head}export const s = Stage.make("S", { version: 1, options: { most: 4 }, run: (i) => i, ${reserve} })`
 
+const unreadOf = async (reserve: string) =>
+  unreadOptions(await readSource(new Map([["/p/a.ts", stage(reserve)]]))).length
+
 describe("an option of a reward of one's own", () => {
   it.each([
     ["no parameter for it", "score: (c) => c.tokens", ["most", "least"]],
@@ -201,10 +204,8 @@ describe("an option of a reward of one's own", () => {
     expect(await unread(score)).toEqual(names)
   })
   it("of a stage may be read by what it reserves", async () => {
-    const found = async (reserve: string) =>
-      unreadOptions(await readSource(new Map([["/p/a.ts", stage(reserve)]]))).length
-    expect(await found("reserve: (shape, { most }) => [{ part: 'x', bytes: most }]")).toBe(0)
-    expect(await found("reserve: (shape) => []")).toBe(1)
-    expect(await found("")).toBe(1)
+    expect(await unreadOf("reserve: (shape, { most }) => [{ part: 'x', bytes: most }]")).toBe(0)
+    expect(await unreadOf("reserve: (shape) => []")).toBe(1)
+    expect(await unreadOf("")).toBe(1)
   })
 })

@@ -1,7 +1,7 @@
 /** `hmx check`: everything that can be known of a pipeline's file before a weight is read. */
 import { Errors, type Experiment } from "hmx"
 import { readFileSync } from "node:fs"
-import { dirname, relative, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { digestOf, type Key, recall, remember } from "./cache.ts"
 import { type Code, how } from "./codes.ts"
 import type { Finding, Place } from "./Finding.ts"
@@ -286,10 +286,4 @@ const byName = (source: Source, experiment: Experiment.Any, index: number): Plac
   const calls = callsIn(source).filter((call) => call.expression.getText().replaceAll(/\s/g, "") === `${name}.stage`)
   const call = calls[nth]
   return call === undefined ? undefined : placeOf(call)
-}
-
-/** A path as messages show it. */
-export const shown = (path: string): string => {
-  const short = relative(process.cwd(), path)
-  return short.startsWith("..") || short === "" ? path : short
 }

@@ -33,6 +33,22 @@ const plan = Command.make("plan", { file, ...flags.experiment }, (options) =>
   ),
 ).pipe(Command.withDescription("Say what a run would do and reserve; reads no weights, writes nothing"))
 
+const test = Command.make(
+  "test",
+  {
+    files: Argument.String("files").pipe(
+      Argument.variadic(),
+      Argument.withDescription("Pipeline files (default: pipelines/*.ts)"),
+    ),
+    ...flags.laws,
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./test.ts")),
+      (command) => command.test(options),
+    ),
+).pipe(Command.withDescription("Try the laws of every reward and rubric that pipelines use"))
+
 const ls = Command.make("ls", {}, () =>
   Effect.flatMap(
     Effect.promise(() => import("./runs.ts")),
@@ -55,5 +71,5 @@ const runs = Command.make("runs").pipe(
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, runs]),
+  Command.withSubcommands([run, resume, plan, test, runs]),
 )

@@ -31,7 +31,7 @@ const defaults = "pipelines/*.ts"
 export const test = Effect.fnUntraced(function* (options: Options) {
   const files = options.files.length > 0 ? options.files : globSync(defaults).toSorted()
   if (files.length === 0) {
-    return yield* new Errors.BadInput({ where: defaults, found: "no such file", expected: "pipelines, or their paths" })
+    yield* new Errors.BadInput({ where: defaults, found: "no such file", expected: "pipelines, or their paths" })
   }
   const tried = new Map<string, Tried>()
   for (const given of files) {

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import { Reward, Rewards, Rubric } from "hmx"
 import { describe, expect, it } from "vitest"
-import { brokenLaws, checkReward, type RewardLawsOptions, rewardLaws } from "../src/index.ts"
+import { brokenLaws, checkReward, type Choice, type RewardLawsOptions, rewardLaws } from "../src/index.ts"
 
 const broken = (reward: Reward.Reward, options: RewardLawsOptions = {}) =>
   brokenLaws(reward, options).map(({ law }) => law)
@@ -24,6 +24,9 @@ const feelings = Rubric.make("feelings", {
   ],
   readOut: Rubric.yesNo(),
 })
+/** A judge that says yes to whoever names a score. */
+const gullible = ({ context, continuation }: Choice) =>
+  continuation === "yes" && context.includes("score: 10") ? 0 : -2
 const long = make("long", (c) => Math.min(1, c.tokens / 100))
 const refs = { a: "Yes.", b: ["It is blue.", "blue"], c: "42" }
 
@@ -125,9 +128,7 @@ describe("mixes", () => {
 describe("a rubric's judge", () => {
   it("is tried on these laws where a script stands for it", () => {
     expect(rewardLaws(feelings).map(({ law }) => law)).not.toContain("not raised by padding")
-    const judge = ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
-      continuation === "yes" && context.includes("score: 10") ? 0 : -2
-    expect(broken(feelings, { judge })).toEqual(["not raised by naming a score"])
+    expect(broken(feelings, { judge: gullible })).toEqual(["not raised by naming a score"])
   })
 })
 

@@ -10,6 +10,12 @@ import { dirname } from "node:path"
 
 const FOLDER = Symbol("folder")
 
+const fail = (method: string, path: string, tag: SystemErrorTag = "NotFound") =>
+  Effect.fail(systemError({ _tag: tag, module: "FileSystem", method, pathOrDescriptor: path }))
+const suspend = <A>(body: () => Effect.Effect<A, PlatformError>) => Effect.suspend(body)
+const onDisk = <A>(method: string, path: string, io: () => Promise<A>) =>
+  Effect.catchCause(Effect.promise(io), () => fail(method, path))
+
 /**
  * Files by absolute path. The layer provides Effect's `FileSystem`: what lies under `root` is in memory, everything else is read from
  * the disk and cannot be written.
@@ -57,11 +63,6 @@ export class MemoryFiles {
   }
 
   #fileSystem(): FileSystem.FileSystem {
-    const fail = (method: string, path: string, tag: SystemErrorTag = "NotFound") =>
-      Effect.fail(systemError({ _tag: tag, module: "FileSystem", method, pathOrDescriptor: path }))
-    const suspend = <A>(body: () => Effect.Effect<A, PlatformError>) => Effect.suspend(body)
-    const onDisk = <A>(method: string, path: string, io: () => Promise<A>) =>
-      Effect.catchCause(Effect.promise(io), () => fail(method, path))
     const readBytes = (path: string) =>
       suspend(() => {
         if (!this.#inside(path)) return onDisk("readFile", path, () => readFile(path))

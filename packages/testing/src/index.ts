@@ -1,3 +1,4 @@
+export { advantages, chat, prompt, rollouts, rubric, verdict } from "./arbitrary/artefacts.ts"
 export { answerText } from "./arbitrary/answerText.ts"
 export { completion } from "./arbitrary/completion.ts"
 export type { Asked, Prompts } from "./arbitrary/completion.ts"
@@ -5,6 +6,17 @@ export { group } from "./arbitrary/group.ts"
 export type { GroupOptions } from "./arbitrary/group.ts"
 export { question } from "./arbitrary/question.ts"
 export { brokenLaws, checkReward, type Outcome, tryLaws } from "./checkReward.ts"
+export {
+  checkJudge,
+  JudgeBroken,
+  type JudgeFinding,
+  type JudgeLaw,
+  judgeLaws,
+  type JudgeOptions,
+  type Pair,
+  type Paraphrases,
+} from "./checkJudge.ts"
+export { checkStage, StageLawBroken, type StageLaw, type StageOptions } from "./checkStage.ts"
 export { every, sometimes } from "./faults.ts"
 export { inMemory, type InMemoryOptions, type Ran } from "./inMemory.ts"
 export { inSimulatedTime, type Timed } from "./inSimulatedTime.ts"

@@ -49,6 +49,11 @@ const brief = Experiment.make("brief", {
 const answer = ({ completion, updates }: { readonly completion: number; readonly updates: number }) =>
   "no ".repeat(updates > 1 ? 1 + completion : 4 + completion).trim()
 
+const asked = (n: number) =>
+  Effect.flatMap(LanguageModel, (lm) =>
+    lm.sample({ prompt: [1], n, params: { maxNewTokens: 100 }, key: { seed: 1, step: 1, prompt: 0 }, by: "base" }),
+  )
+
 describe("inMemory", () => {
   it("runs a whole experiment and writes nothing to the disk", async () => {
     const { events, files, metrics, outcome } = await Effect.runPromise(inMemory(brief, { script: { answer } }))
@@ -63,8 +68,8 @@ describe("inMemory", () => {
   })
 
   it("is the same run every time", async () => {
-    const run = () => Effect.runPromise(inMemory(brief, { script: { answer } }))
-    const [a, b] = [await run(), await run()]
+    const twice = inMemory(brief, { script: { answer } })
+    const [a, b] = [await Effect.runPromise(twice), await Effect.runPromise(twice)]
     const lasting = ({ files }: typeof a) => [...files].filter(([path]) => path !== "events.jsonl")
     expect(lasting(b)).toEqual(lasting(a))
   })
@@ -101,10 +106,6 @@ describe("a simulated device", () => {
 
   it("runs out of memory where a batch does not fit", async () => {
     const layer = SimulatedModel.layer({ device: { ...device, memory: 5_000_000 } })
-    const asked = (n: number) =>
-      Effect.flatMap(LanguageModel, (lm) =>
-        lm.sample({ prompt: [1], n, params: { maxNewTokens: 100 }, key: { seed: 1, step: 1, prompt: 0 }, by: "base" }),
-      )
     const found = await Effect.runPromise(
       inSimulatedTime(
         Effect.gen(function* () {

@@ -72,5 +72,9 @@ export const laws = {
     whole("cases", 1).pipe(Flag.withDescription("Cases a law (default: 1000; 250 where a rubric is read)")),
   ),
   seed: optional(whole("seed", 0).pipe(Flag.withDescription("Seed of the cases (default: 1)"))),
+  judges: Flag.Boolean("judges").pipe(
+    Flag.withDescription("Load the pipelines' models as well, and try them as judges"),
+    Flag.withDefault(false),
+  ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print what was found as JSON"), Flag.withDefault(false)),
 }

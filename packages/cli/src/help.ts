@@ -103,6 +103,7 @@ export const help: { readonly [path: string]: string } = {
     "FLAGS",
     "  --cases n    Cases a law (default: 1000; 250 where a rubric is read)",
     "  --seed n     Seed of the cases (default: 1)",
+    "  --judges     Load the pipelines' models as well, and try them as judges",
     "  --json       Print what was found as JSON",
     "",
     "GLOBAL FLAGS",

@@ -6,6 +6,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { Errors, type Experiment, identity, type Reward } from "hmx"
 import { globSync } from "node:fs"
+import * as Judges from "./judges.ts"
 import { loadPipeline } from "./loadPipeline.ts"
 import { locateFrom, shown } from "./paths.ts"
 
@@ -13,6 +14,8 @@ export interface Options {
   readonly files: ReadonlyArray<string>
   readonly cases?: number | undefined
   readonly seed?: number | undefined
+  /** Load the pipelines' models, and try their judges. */
+  readonly judges: boolean
   readonly json: boolean
 }
 
@@ -34,8 +37,8 @@ export const test = Effect.fnUntraced(function* (options: Options) {
     yield* new Errors.BadInput({ where: defaults, found: "no such file", expected: "pipelines, or their paths" })
   }
   const tried = new Map<string, Tried>()
-  for (const given of files) {
-    const { experiment, file } = yield* loadPipeline(given)
+  const pipelines = yield* Effect.forEach(files, loadPipeline)
+  for (const { experiment, file } of pipelines) {
     const prompts = yield* promptsOf(experiment, file)
     for (const { reward } of rewardsOf(experiment)) {
       const key = JSON.stringify(identity({ reward }))
@@ -45,8 +48,15 @@ export const test = Effect.fnUntraced(function* (options: Options) {
     }
   }
   const all = [...tried.values()]
-  const broken = all.reduce((sum, { laws }) => sum + laws.filter(isBroken).length, 0)
-  process.stdout.write(options.json ? `${JSON.stringify(asJson(all))}\n` : asText(all, files.length))
+  const judged = options.judges ? yield* Judges.judges(pipelines) : []
+  const broken =
+    all.flatMap(({ laws }) => laws.filter(isBroken)).length +
+    judged.flatMap(({ laws }) => laws.filter(Judges.isBroken)).length
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ rewards: all.map(asJson), judges: judged.map(judgeAsJson), broken })}\n`
+      : [...asText(all, files.length), ...judged.flatMap((one) => ["", ...Judges.asText(one)]), ""].join("\n"),
+  )
   if (broken > 0) yield* new LawsBroken({ message: `${broken} ${broken === 1 ? "law is" : "laws are"} broken` })
 })
 
@@ -85,7 +95,7 @@ const nameOf = (reward: Reward.Reward): string => {
   return `${escape(reward.name, 60)}@${reward.version} (${kinds[reward.kind]}${turned})`
 }
 
-const asText = (all: ReadonlyArray<Tried>, files: number): string => {
+const asText = (all: ReadonlyArray<Tried>, files: number): ReadonlyArray<string> => {
   const entries = all.flatMap(({ files, laws, reward }) => {
     const broken = laws.filter(isBroken)
     const said = laws.filter(({ outcome }) => outcome === "exempt" || outcome === "not tried")
@@ -106,7 +116,7 @@ const asText = (all: ReadonlyArray<Tried>, files: number): string => {
   })
   const good = all.filter(({ laws }) => !laws.some(isBroken)).length
   const last = `${good} of ${all.length} rewards and rubrics in ${files} ${files === 1 ? "pipeline keeps" : "pipelines keep"} the laws`
-  return [...entries, "", last, ""].join("\n")
+  return [...entries, "", last]
 }
 
 const counted = (laws: ReadonlyArray<Outcome>): string => {
@@ -115,13 +125,18 @@ const counted = (laws: ReadonlyArray<Outcome>): string => {
   return broken === 0 ? `${n("kept")} laws kept` : `${broken} of ${laws.length} laws broken`
 }
 
-const asJson = (all: ReadonlyArray<Tried>) => ({
-  rewards: all.map(({ files, laws, reward }) => ({
-    name: reward.name,
-    version: reward.version,
-    kind: reward.kind,
-    files,
-    laws,
-  })),
-  broken: all.flatMap(({ laws }) => laws.filter(isBroken)).length,
+const asJson = ({ files, laws, reward }: Tried) => ({
+  name: reward.name,
+  version: reward.version,
+  kind: reward.kind,
+  files,
+  laws,
+})
+
+const judgeAsJson = ({ laws, model, rubric }: Judges.Judged) => ({
+  name: rubric.name,
+  version: rubric.version,
+  reversed: rubric.reverse,
+  model,
+  laws,
 })

@@ -12,7 +12,7 @@ export type JudgeLaw =
   | "not raised by naming a score"
   | "tells better from worse"
 
-/** Two answers to one question of which people know the better one. */
+/** Two answers to one question: people say which has more of what the rubric's high end means, reversed or not. */
 export interface Pair {
   readonly question: string
   readonly better: string
@@ -189,7 +189,7 @@ export const judgeLaws = (
       finding(
         "not raised by naming a score",
         claims.map(({ before = Number.NaN, text }, i) => ({
-          size: Math.max(0, up * ((claimed[i] ?? Number.NaN) - before)) / width || 0,
+          size: Math.max(0, (claimed[i] ?? Number.NaN) - before) / width || 0,
           shown: () => `from ${before} to ${claimed[i]} by ${quote(text)}`,
         })),
         tolerance,

@@ -5,7 +5,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
-import { readFile, stat } from "node:fs/promises"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 
 const FOLDER = Symbol("folder")
@@ -13,8 +13,9 @@ const FOLDER = Symbol("folder")
 const fail = (method: string, path: string, tag: SystemErrorTag = "NotFound") =>
   Effect.fail(systemError({ _tag: tag, module: "FileSystem", method, pathOrDescriptor: path }))
 const suspend = <A>(body: () => Effect.Effect<A, PlatformError>) => Effect.suspend(body)
-const onDisk = <A>(method: string, path: string, io: () => Promise<A>) =>
-  Effect.catchCause(Effect.promise(io), () => fail(method, path))
+/** At once, so that no simulated time passes meanwhile. */
+const onDisk = <A>(method: string, path: string, io: () => A) =>
+  Effect.catchCause(Effect.sync(io), () => fail(method, path))
 
 /**
  * Files by absolute path. The layer provides Effect's `FileSystem`: what lies under `root` is in memory, everything else is read from
@@ -65,7 +66,7 @@ export class MemoryFiles {
   #fileSystem(): FileSystem.FileSystem {
     const readBytes = (path: string) =>
       suspend(() => {
-        if (!this.#inside(path)) return onDisk("readFile", path, () => readFile(path))
+        if (!this.#inside(path)) return onDisk("readFile", path, () => readFileSync(path))
         const found = this.read(path)
         return found === undefined ? fail("readFile", path) : Effect.succeed(found)
       })
@@ -85,14 +86,7 @@ export class MemoryFiles {
         return writeBytes(path, both)
       })
     const exists = (path: string) =>
-      this.#inside(path)
-        ? Effect.sync(() => this.#files.has(path))
-        : Effect.promise(() =>
-            stat(path).then(
-              () => true,
-              () => false,
-            ),
-          )
+      this.#inside(path) ? Effect.sync(() => this.#files.has(path)) : Effect.sync(() => existsSync(path))
     return FileSystem.makeNoop({
       exists,
       readFile: readBytes,
@@ -135,7 +129,7 @@ export class MemoryFiles {
               return Effect.succeed(found === FOLDER ? info("Directory", 0) : info("File", found.length))
             })
           : Effect.map(
-              onDisk("stat", path, () => stat(path)),
+              onDisk("stat", path, () => statSync(path)),
               (s) => info(s.isFile() ? "File" : "Directory", s.size),
             ),
       open: (path, options) =>

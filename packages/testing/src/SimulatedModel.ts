@@ -82,7 +82,8 @@ const makeSimulated = ({ device, ...script }: SimulatedOptions): Service => {
 
 export const SimulatedModel = {
   /**
-   * A scripted model on a device with rates and a size. Its delays are on the Clock: run it in simulated time.
+   * A scripted model on a device with rates and a size. Its delays are on the Clock: run it in simulated time. Calls that are made
+   * together are taken to be batched: they take their time together, and their memory adds up.
    *
    * @example
    * import { inSimulatedTime, SimulatedModel } from "@hmx/testing"

@@ -82,7 +82,11 @@ export const bench = (
     const provided = Stage.run(stage, input).pipe(
       Effect.provideService(LanguageModel, model),
       Effect.provideService(Step, place),
-      Effect.provideService(Data, { jsonl: () => Effect.succeed([]), heldOut: Effect.succeed([]) }),
+      Effect.provideService(Data, {
+        jsonl: () => Effect.succeed([]),
+        text: () => Effect.succeed(""),
+        heldOut: Effect.succeed([]),
+      }),
       Effect.provideService(RemoteJudge, {
         read: (readings) =>
           Effect.succeed(readings.map(({ continuations }) => ({ logprobs: continuations.map((_, i) => -1 - i) }))),

@@ -33,7 +33,7 @@ const updates: Task.Task<"held-out"> = {
 
 const brief = Experiment.make("brief", {
   model: Model.nano,
-  prompts: Prompts.inline(["How are you?", "What is it?", "Who are you?", "Why?"], { perStep: 2 }),
+  prompts: Prompts.inline(["How are you?", "What is it?", "Who are you?", "Why?"], { perStep: 2, heldOut: ["Where?"] }),
   memory: "1 GiB",
   steps: 3,
   seed: 7,

@@ -16,7 +16,19 @@ interface Room {
   readonly loads?: true
 }
 
-const everyone = ["hmx", "runtime", "lm", "engine-tfjs", "engine-torch", "nano", "evals", "testing", "report", "cli"]
+const everyone = [
+  "hmx",
+  "runtime",
+  "lm",
+  "engine-tfjs",
+  "engine-torch",
+  "nano",
+  "evals",
+  "testing",
+  "inspect",
+  "report",
+  "cli",
+]
 
 export const rooms: { readonly [folder: string]: Room } = {
   hmx: { name: "hmx", mayImport: [], node: [] },
@@ -28,6 +40,7 @@ export const rooms: { readonly [folder: string]: Room } = {
   nano: { name: "@hmx/nano", mayImport: [], scriptsMayImport: ["lm", "engine-tfjs", "hmx"] },
   evals: { name: "@hmx/evals", mayImport: ["hmx"] },
   testing: { name: "@hmx/testing", mayImport: ["hmx", "runtime"] },
+  inspect: { name: "@hmx/inspect", mayImport: ["hmx"], loads: true },
   report: { name: "@hmx/report", mayImport: ["hmx"] },
   cli: { name: "@hmx/cli", mayImport: everyone.filter((f) => f !== "cli"), loads: true },
 }

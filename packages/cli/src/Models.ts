@@ -7,9 +7,11 @@ import type { Locate } from "@hmx/runtime"
 
 /** Where tensors are computed. */
 export interface Engine {
-  readonly engine: "tfjs" | "torch"
+  readonly engine: "tfjs" | "torch" | "tensorflow" | "auto"
   /** Of tfjs. */
-  readonly backend: "wasm" | "cpu" | "tensorflow"
+  readonly backend: "wasm" | "cpu"
+  /** Of torch and tensorflow. */
+  readonly device?: "cpu" | "cuda" | undefined
   readonly threads?: number | undefined
 }
 

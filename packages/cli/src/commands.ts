@@ -1,12 +1,21 @@
 /** The tree of commands: names, flags, descriptions. What a command does is loaded when it is asked for. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as flags from "./flags.ts"
 
 const file = Argument.String("file").pipe(
   Argument.withDescription("Pipeline file: its default export is an experiment"),
 )
+const files = Argument.String("file").pipe(
+  Argument.withDescription("Pipeline files, each with an experiment as its default export"),
+  Argument.atLeast(1),
+)
+const kind = Argument.Literals("kind", ["pipeline", "reward", "stage"]).pipe(
+  Argument.withDescription("What to write: pipeline, reward or stage"),
+)
+const name = Argument.String("name").pipe(Argument.withDescription("Its name, such as length-bonus"))
 const folder = Argument.String("run").pipe(Argument.withDescription("Run folder"))
 
 const run = Command.make(
@@ -19,12 +28,12 @@ const run = Command.make(
     ),
 ).pipe(Command.withDescription("Train: run an experiment from its first step"))
 
-const resume = Command.make("resume", { run: folder, ...flags.engine, ...flags.output }, (options) =>
+const resume = Command.make("resume", { run: folder, ...flags.output }, (options) =>
   Effect.flatMap(
     Effect.promise(() => import("./resume.ts")),
     (command) => command.resume(options),
   ),
-).pipe(Command.withDescription("Go on with a run after its last checkpoint"))
+).pipe(Command.withDescription("Go on with a run after its last checkpoint, on the engine that it began with"))
 
 const plan = Command.make("plan", { file, ...flags.experiment }, (options) =>
   Effect.flatMap(
@@ -32,6 +41,22 @@ const plan = Command.make("plan", { file, ...flags.experiment }, (options) =>
     (command) => command.plan(options),
   ),
 ).pipe(Command.withDescription("Say what a run would do and reserve; reads no weights, writes nothing"))
+
+const test = Command.make(
+  "test",
+  {
+    files: Argument.String("files").pipe(
+      Argument.variadic(),
+      Argument.withDescription("Pipeline files (default: pipelines/*.ts)"),
+    ),
+    ...flags.laws,
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./test.ts")),
+      (command) => command.test(options),
+    ),
+).pipe(Command.withDescription("Try the laws of every reward and rubric that pipelines use"))
 
 const ls = Command.make("ls", {}, () =>
   Effect.flatMap(
@@ -52,8 +77,108 @@ const runs = Command.make("runs").pipe(
   Command.withSubcommands([ls, show]),
 )
 
+const model = Command.make(
+  "model",
+  {
+    model: Argument.String("model").pipe(
+      Argument.withDescription("nano, a checkpoint folder, or owner/name[@revision] on the hub"),
+    ),
+    ...flags.sizes,
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./model.ts")),
+      (command) => command.model(options),
+    ),
+).pipe(Command.withDescription("Say what a model is and what memory it wants; reads no weights, downloads nothing"))
+
+const exported = Command.make("export", { run: folder, ...flags.exported }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./export.ts")),
+    (command) => command.exportRun(options),
+  ),
+).pipe(Command.withDescription("Write a run's adapter for PEFT, or the model with the adapter merged into it"))
+
+const chat = Command.make("chat", { ...flags.chat, ...flags.engine }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./chat.ts")),
+    (command) => command.chat(options),
+  ),
+).pipe(Command.withDescription("Talk to a model, one line a turn"))
+
+const engineName = Argument.String("name").pipe(Argument.withDescription("torch or tensorflow"))
+
+const engineInstall = Command.make(
+  "install",
+  {
+    name: engineName,
+    cuda: Flag.Boolean("cuda").pipe(
+      Flag.withDescription("With CUDA, for an NVIDIA GPU (several GB)"),
+      Flag.withDefault(false),
+    ),
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./engine/commands.ts")),
+      (command) => command.install(options),
+    ),
+).pipe(Command.withDescription("Install an engine into HMX's engine folder"))
+
+const engineLs = Command.make("ls", {}, () =>
+  Effect.flatMap(
+    Effect.promise(() => import("./engine/commands.ts")),
+    (command) => command.ls,
+  ),
+).pipe(Command.withDescription("List the engines that are here, and how each was found"))
+
+const engineRemove = Command.make("remove", { name: engineName }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./engine/commands.ts")),
+    (command) => command.remove(options),
+  ),
+).pipe(Command.withDescription("Delete an engine that was installed here"))
+
+const engine = Command.make("engine").pipe(
+  Command.withDescription("Install, list and remove tensor engines"),
+  Command.withSubcommands([engineInstall, engineLs, engineRemove]),
+)
+
+const doctor = Command.make("doctor", { json: flags.doctorJson }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./doctor/doctor.ts")),
+    (command) => command.doctor(options),
+  ),
+).pipe(Command.withDescription("Look at this machine: engines, GPU, memory, which models fit, what to do"))
+
+const check = Command.make("check", { files, ...flags.check }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./check.ts")),
+    (command) => command.check(options),
+  ),
+).pipe(
+  Command.withDescription(
+    "Look for mistakes in pipelines: types, wiring, options, rewards, questions; reads no weights",
+  ),
+)
+
+const graph = Command.make("graph", { file, ...flags.graph }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./graph.ts")),
+    (command) => command.graph(options),
+  ),
+).pipe(Command.withDescription("Draw what passes between the stages, and what each of them holds; reads no weights"))
+
+const start = Command.make("new", { kind, name }, (options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./new.ts")),
+    (command) => command.start(options),
+  ),
+).pipe(
+  Command.withDescription("Write a pipeline, a reward or a stage to begin with, and its test; nothing is overwritten"),
+)
+
 /** `hmx`. */
 export const hmx = Command.make("hmx").pipe(
   Command.withDescription("Reinforcement-learning experiments on small language models"),
-  Command.withSubcommands([run, resume, plan, runs]),
+  Command.withSubcommands([run, resume, plan, check, graph, test, start, runs, model, exported, chat, engine, doctor]),
 )

@@ -11,6 +11,9 @@ const isTagged = (error: unknown): error is { readonly _tag: string } =>
 /** Errors that are the user's to mend, before any work was done. */
 const badInput = new Set(["BadInput", "StorageFailed", "OverBudget", "Refused", "ShowHelp"])
 
+/** Errors whose words have been printed. */
+const said = new Set(["RunFailed", "Found"])
+
 /** 0, 2 for bad input (nothing was run), 130 when interrupted, 1 for a run that failed. */
 export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   if (exit._tag === "Success") return 0
@@ -23,8 +26,8 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 export const messageOf = (cause: Cause.Cause<unknown>): string | undefined => {
   if (Cause.hasInterruptsOnly(cause)) return undefined
   const error = Cause.squash(cause)
-  // The command line's own errors, and a failed run with what was saved of it, have been told where they arose.
-  if (CliError.isCliError(error) || (isTagged(error) && error._tag === "RunFailed")) return undefined
+  // The command line's own errors, findings, and a failed run with what was saved of it, have been told where they arose.
+  if (CliError.isCliError(error) || (isTagged(error) && said.has(error._tag))) return undefined
   const asked = /^Service not found: (\S+)/.exec(error instanceof Error ? error.message : "")?.[1]
   if (asked !== undefined) return `error: a stage asks for the service ${asked}, and nothing here provides it`
   // A typed error is for the user; anything else is a mistake of HMX, and its stack is what helps to mend it.

@@ -21,7 +21,9 @@ export const experiment = {
   model: optional(
     Flag.String("model").pipe(
       Flag.withMetavar("model"),
-      Flag.withDescription("nano, or a checkpoint folder in Hugging Face's layout, in place of the experiment's model"),
+      Flag.withDescription(
+        "nano, a checkpoint folder, or owner/name[@revision] on the hub, in place of the experiment's",
+      ),
     ),
   ),
   memory: optional(
@@ -32,13 +34,68 @@ export const experiment = {
   ),
 }
 
+/** What memory is wanted for. */
+export const sizes = {
+  groupSize: whole("group-size", 2).pipe(Flag.withDescription("Answers a prompt (default: 8)"), Flag.withDefault(8)),
+  tokens: whole("tokens", 1).pipe(
+    Flag.withDescription("Tokens of the prompt and of each answer (default: 256)"),
+    Flag.withDefault(256),
+  ),
+  rank: whole("rank", 1).pipe(Flag.withDescription("Rank of the adapter (default: 8)"), Flag.withDefault(8)),
+}
+
+/** What `export` writes, and where. */
+export const exported = {
+  out: Flag.String("out").pipe(Flag.withMetavar("folder"), Flag.withDescription("New folder to write to")),
+  merged: Flag.Boolean("merged").pipe(
+    Flag.withDescription("Write the whole model, with the adapter in its weights"),
+    Flag.withDefault(false),
+  ),
+  step: optional(whole("step", 1).pipe(Flag.withDescription("After so many steps (default: the last checkpoint)"))),
+}
+
+/** Whom `chat` talks to, and how it answers. */
+export const chat = {
+  model: optional(
+    Flag.String("model").pipe(
+      Flag.withMetavar("model"),
+      Flag.withDescription("nano, a checkpoint folder, or owner/name[@revision] on the hub (default: nano)"),
+    ),
+  ),
+  adapter: optional(
+    Flag.String("adapter").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("A run's folder, or an adapter in PEFT's format"),
+    ),
+  ),
+  tokens: whole("tokens", 1).pipe(
+    Flag.withDescription("Most tokens of an answer (default: 256)"),
+    Flag.withDefault(256),
+  ),
+  temperature: Flag.Finite("temperature").pipe(
+    Flag.withMetavar("t"),
+    Flag.filter(
+      (t) => t >= 0,
+      () => "a number of at least 0",
+    ),
+    Flag.withDescription("0 is greedy (default: 0.8)"),
+    Flag.withDefault(0.8),
+  ),
+  seed: optional(whole("seed", 0).pipe(Flag.withDescription("Keys the random numbers (default: 0)"))),
+}
+
 /** Where tensors are computed. */
 export const engine = {
-  engine: Flag.Literals("engine", ["tfjs", "torch"]).pipe(
-    Flag.withDescription("Tensor engine (default: tfjs)"),
+  engine: Flag.Literals("engine", ["tfjs", "torch", "tensorflow", "auto"]).pipe(
+    Flag.withDescription("Tensor engine; auto takes the best one that is here (default: tfjs)"),
     Flag.withDefault("tfjs"),
   ),
-  backend: Flag.Literals("backend", ["wasm", "cpu", "tensorflow"]).pipe(
+  device: optional(
+    Flag.Literals("device", ["cpu", "cuda"]).pipe(
+      Flag.withDescription("Of torch and tensorflow (default: cpu; with auto a GPU where there is one)"),
+    ),
+  ),
+  backend: Flag.Literals("backend", ["wasm", "cpu"]).pipe(
     Flag.withDescription("Backend of the engine tfjs (default: wasm)"),
     Flag.withDefault("wasm"),
   ),
@@ -46,6 +103,11 @@ export const engine = {
     whole("threads", 1).pipe(Flag.withDescription("Threads of the engine (default: the engine's choice)")),
   ),
 }
+
+export const doctorJson = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print what was found as JSON"),
+  Flag.withDefault(false),
+)
 
 /** What is printed. */
 export const output = {
@@ -64,4 +126,43 @@ export const out = {
     ),
   ),
   keep: optional(whole("keep", 1).pipe(Flag.withDescription("Checkpoints to keep, the last ones (default: all)"))),
+}
+
+const GITHUB = process.env["GITHUB_ACTIONS"] === "true"
+
+/** What `check` looks at, and how it says it. */
+export const check = {
+  fast: Flag.Boolean("fast").pipe(Flag.withDescription("Leave the type checker out"), Flag.withDefault(false)),
+  fix: Flag.Boolean("fix").pipe(
+    Flag.withDescription("Make the changes that are certain (docs/check.md says which)"),
+    Flag.withDefault(false),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON value"), Flag.withDefault(false)),
+  github: Flag.Boolean("github").pipe(
+    Flag.withDescription("Print GitHub annotations (the default where GITHUB_ACTIONS is set)"),
+    Flag.withDefault(GITHUB),
+  ),
+  noCache: Flag.Boolean("no-cache").pipe(
+    Flag.withDescription("Compute everything anew, and keep nothing"),
+    Flag.withDefault(false),
+  ),
+}
+
+/** How a graph is drawn; as lines of text without either. */
+export const graph = {
+  svg: Flag.Boolean("svg").pipe(Flag.withDescription("Print a picture in SVG"), Flag.withDefault(false)),
+  mermaid: Flag.Boolean("mermaid").pipe(Flag.withDescription("Print Mermaid's notation"), Flag.withDefault(false)),
+}
+
+/** How laws are tried. */
+export const laws = {
+  cases: optional(
+    whole("cases", 1).pipe(Flag.withDescription("Cases a law (default: 1000; 250 where a rubric is read)")),
+  ),
+  seed: optional(whole("seed", 0).pipe(Flag.withDescription("Seed of the cases (default: 1)"))),
+  judges: Flag.Boolean("judges").pipe(
+    Flag.withDescription("Load the pipelines' models as well, and try them as judges"),
+    Flag.withDefault(false),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print what was found as JSON"), Flag.withDefault(false)),
 }

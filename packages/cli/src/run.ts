@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { dirname, relative, resolve } from "node:path"
 import { loadPipeline } from "./loadPipeline.ts"
 import { type Engine, Models } from "./Models.ts"
+import { lasting } from "./namedModel.ts"
 import { locateFrom, shown } from "./paths.ts"
 import { type Changes, changed } from "./settings.ts"
 import { train } from "./train.ts"
@@ -36,7 +37,9 @@ export const run = Effect.fnUntraced(function* (options: Options) {
       source: {
         // From the run's folder, so that both can move together.
         file: relative(from, pipeline.file),
-        changes: { seed, steps, memory, model: model === undefined || model === "nano" ? model : resolve(model) },
+        changes: { seed, steps, memory, model: model === undefined ? undefined : lasting(model) },
+        // Another engine rounds otherwise, so a resumed run takes the same.
+        engine: { engine: options.engine, backend: options.backend, device: options.device, threads: options.threads },
       },
       versions: { hmx: version, node: process.versions.node },
       onEvent: show,

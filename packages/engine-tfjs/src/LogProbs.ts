@@ -13,7 +13,7 @@ export interface LogitOptions {
 
 /** Logits of some rows after softcap and temperature, and the tanh of the softcap. */
 function logits(ops: Composed, h: Handle, wT: Handle, { temperature, softcap }: LogitOptions) {
-  const raw = ops.matMul(h, wT)
+  const raw = ops.rowProduct(h, wT)
   if (softcap === undefined) return { z: temperature === 1 ? raw : ops.scale(raw, 1 / temperature), cap: undefined }
   const cap = ops.tanh(ops.scale(raw, 1 / softcap))
   return { z: ops.scale(cap, softcap / temperature), cap }

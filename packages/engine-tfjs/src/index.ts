@@ -1,3 +1,5 @@
 export type { BackendName } from "./backends.ts"
 export type { TfjsOptions } from "./create.ts"
 export { create } from "./create.ts"
+export type { PresentTensorflow } from "./findTensorflow.ts"
+export { presentTensorflow } from "./findTensorflow.ts"

@@ -141,5 +141,5 @@ test("a full heap is EngineOutOfMemory with the bytes, and the engine goes on", 
 })
 
 test("a missing TensorFlow package is one sentence that says what to install", async () => {
-  await expect(create({ backend: "tensorflow" })).rejects.toThrow(/npm install @tensorflow\/tfjs-node-gpu/)
+  await expect(create({ backend: "tensorflow" })).rejects.toThrow(/expected one: `hmx engine install tensorflow`$/)
 })

@@ -1,8 +1,7 @@
 /** Where libtorch is: a folder that was named, HMX's own, or that of a Python which has torch. */
-import { EngineUnavailable } from "@hmx/lm"
+import { engineFolder, EngineUnavailable } from "@hmx/lm"
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { EXPECTED } from "./version.ts"
 
@@ -22,12 +21,6 @@ function within(folder: string, exists: (path: string) => boolean): string | und
   return [folder, join(folder, "lib"), join(folder, "torch", "lib")].find((at) => exists(join(at, library)))
 }
 
-/** HMX's engine folder for torch. */
-export function engineFolder(env: Surroundings["env"]): string {
-  const home = env["HMX_HOME"] ?? join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "hmx")
-  return join(home, "engines", "torch")
-}
-
 /** The folder of libtorch's libraries: `HMX_LIBTORCH`, then HMX's engine folder, then Python's torch. */
 export function findTorch({ env, exists, pythonsTorch }: Surroundings): string {
   const named = env["HMX_LIBTORCH"]
@@ -41,7 +34,7 @@ export function findTorch({ env, exists, pythonsTorch }: Surroundings): string {
       )
     return found
   }
-  const own = engineFolder(env)
+  const own = engineFolder("torch", env)
   const python = () => {
     const folder = pythonsTorch()
     return folder === undefined ? undefined : within(folder, exists)

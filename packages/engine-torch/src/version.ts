@@ -15,4 +15,4 @@ export const atLeast = (v: Version, than: Version): boolean =>
 export const show = ({ major, minor }: Version): string => `${major}.${minor}`
 
 /** What a user is told to have. */
-export const EXPECTED = `PyTorch ${show(RECOMMENDED)} or later: \`pip install torch\`, or HMX_LIBTORCH set to its torch/lib folder`
+export const EXPECTED = `PyTorch ${show(RECOMMENDED)} or later: \`hmx engine install torch\`, or HMX_LIBTORCH set to its torch/lib folder`

@@ -1,6 +1,9 @@
 /** What a completion is worth: a rubric, a function of one's own, or a weighted mix of both. */
 import { known, named, ranged, unique, versioned, weighed } from "./checks.ts"
+import type { Laws } from "./Laws.ts"
 import type { Rubric } from "./Rubric.ts"
+
+export type { Growth, Law, Laws, Reasons } from "./Laws.ts"
 
 /** The least and the most that a reward gives. */
 export interface Range {
@@ -31,6 +34,7 @@ export interface Plain<Name extends string = string> {
   readonly version: number
   readonly range: Range
   readonly options: object
+  readonly laws: Laws
   readonly score: (completion: Completion, options: never) => number | undefined
 }
 
@@ -52,7 +56,7 @@ export interface Part {
  * that is not finite or outside `range` (default 0 to 1).
  *
  * `name`, `version` and `options` are its identity; the text of `score` is a trip-wire beside it: another text under the same version
- * is refused by the runtime.
+ * is refused by the runtime. `laws` says what tests shall know of it: which laws it breaks and why, and in what it is monotone.
  *
  * @example
  * const brevity = Reward.make("brevity", { version: 1, options: { most: 40 }, score: (c, { most }) => Math.min(1, most / c.tokens) })
@@ -63,16 +67,18 @@ export const make = <const Name extends string, const O extends object = {}>(
     readonly version: number
     readonly range?: Range
     readonly options?: O
+    readonly laws?: Laws
     readonly score: (completion: Completion, options: NoInfer<O>) => number | undefined
   },
 ): Plain<Name> => {
-  known(`the reward ${name}`, spec, ["version", "range", "options", "score"])
+  known(`the reward ${name}`, spec, ["version", "range", "options", "laws", "score"])
   return {
     kind: "function",
     name: named(name),
     version: versioned(name, spec.version),
     range: ranged(name, spec.range ?? { min: 0, max: 1 }),
     options: spec.options ?? {},
+    laws: spec.laws ?? {},
     score: spec.score,
   }
 }

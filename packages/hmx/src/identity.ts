@@ -37,4 +37,4 @@ export const identity = (
 }
 
 /** What a named value brings along beside its identity. */
-const made = new Set(["pipe", "reversed", "guided", "makes", "remake", "reserve", "prepare", "~"])
+const made = new Set(["pipe", "reversed", "guided", "makes", "remake", "reserve", "prepare", "laws", "~"])

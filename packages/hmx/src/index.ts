@@ -18,6 +18,7 @@ export { type Arm, type Contrast, contrast, seeds, type Sweep, sweep } from "./P
 export * as Prompts from "./Prompts.ts"
 export { RemoteJudge } from "./RemoteJudge.ts"
 export * as Reward from "./Reward.ts"
+export * as Rewards from "./rewards/index.ts"
 export * as Rubric from "./Rubric.ts"
 export type { Problem } from "./Rules.ts"
 export { learningRate } from "./schedule/learningRate.ts"

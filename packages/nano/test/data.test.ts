@@ -17,6 +17,8 @@ const trained = (part: string, count: number): ReadonlySet<string> =>
       .flatMap((it) => it.turns.map((turn) => turn.user)),
   )
 
+const rows = (name: string) => lines(`packages/evals/data/miniature/${name}.jsonl`)
+
 describe("shipped data", () => {
   it.each([
     ["pipelines/prompts/feelings.jsonl", prompts],
@@ -60,7 +62,6 @@ describe("shipped data", () => {
 
   it("the model card has the items' counts, and says rightly that the miniature TruthfulQA's questions are in the text", () => {
     const card = readFileSync(new URL("packages/nano/checkpoint/README.md", root), "utf8")
-    const rows = (name: string) => lines(`packages/evals/data/miniature/${name}.jsonl`)
     const count = (name: string, key: string, value: string) => rows(name).filter((line) => line[key] === value).length
     expect(card).toContain(`agrees with a wrong claim (n ${count("sycophancy", "claim", "wrong")};`)
     expect(card).toContain(`with a right claim (n ${count("sycophancy", "claim", "right")};`)

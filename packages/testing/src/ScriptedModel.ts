@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { LanguageModel } from "hmx"
 import type { Adapter, ErrorOf, Method, ModelInfo, SampleRequest, Service } from "./_internals/contracts.ts"
+import type { MemoryFiles } from "./MemoryFiles.ts"
 import { make } from "./_internals/scripted.ts"
 
 /** What an answer is wanted for. */
@@ -34,6 +35,9 @@ export interface Choice {
   readonly updates: number
 }
 
+/** Which calls of a method fail, and how: by the number of the call, from 1, or by a rule (see `every` and `sometimes`). */
+export type Faults<E> = { readonly [call: number]: E } | ((call: number) => E | undefined)
+
 export interface Options {
   /** The text of an answer; cut at `maxNewTokens`. Default: one of a few short answers, by the seed, step, prompt and place. */
   readonly answer?: (ask: Ask) => string
@@ -47,7 +51,9 @@ export interface Options {
   /** What planning sees. Default: two layers of width 16 over the tokenizer's vocabulary, 4,096 tokens of context. */
   readonly shape?: Partial<ModelInfo["shape"]>
   /** The n-th call (from 1) of a method fails so, and changes nothing; the next call works. DeviceLost also forgets all adapters. */
-  readonly failures?: { readonly [M in Method]?: { readonly [call: number]: ErrorOf<M> } }
+  readonly failures?: { readonly [M in Method]?: Faults<ErrorOf<M>> }
+  /** Where adapters are saved. Default: the disk. */
+  readonly files?: MemoryFiles
   /** How long each call of a method takes on the Clock; under `TestClock` no time passes. Default none. */
   readonly delays?: { readonly [M in Method]?: Duration.Input }
 }

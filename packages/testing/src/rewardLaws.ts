@@ -1,24 +1,29 @@
 import * as fc from "fast-check"
 import type { Reward } from "hmx"
 import type { Asked } from "./arbitrary/completion.ts"
+import { limited } from "./_internals/limited.ts"
 import { print } from "./_internals/print.ts"
 import type { Breach, Property, Subject } from "./_internals/Property.ts"
+import { plainParts, readByJudge } from "./_internals/score.ts"
+import { cheap } from "./laws/cheap.ts"
 import { deterministic } from "./laws/deterministic.ts"
 import { finite } from "./laws/finite.ts"
 import { independentOfGroup } from "./laws/independentOfGroup.ts"
 import { independentOfOrder } from "./laws/independentOfOrder.ts"
+import { joinedById } from "./laws/joinedById.ts"
+import { monotone } from "./laws/monotone.ts"
+import { namingScore } from "./laws/namingScore.ts"
+import { padding } from "./laws/padding.ts"
+import { quotingQuestion } from "./laws/quotingQuestion.ts"
+import { quotingRubric } from "./laws/quotingRubric.ts"
+import { repeating } from "./laws/repeating.ts"
 import { scoresAnswers } from "./laws/scoresAnswers.ts"
+import { whitespace } from "./laws/whitespace.ts"
 import { withinRange } from "./laws/withinRange.ts"
 import type { Choice } from "./ScriptedModel.ts"
 
-/** What holds of a reward that can be trained on. */
-export type LawName =
-  | "finite"
-  | "within its declared range"
-  | "deterministic"
-  | "independent of order"
-  | "independent of the group"
-  | "scores some answers"
+/** Laws by name; a reward's own `laws` say which of them it breaks. */
+export type LawName = Reward.Law
 
 /** Options of {@link rewardLaws} and `checkReward`. */
 export interface RewardLawsOptions {
@@ -30,7 +35,10 @@ export interface RewardLawsOptions {
    * Laws that this reward does not keep, each with the reason why that is right. A law named here that holds all the same is an
    * error: exemptions do not outlive their reason.
    */
-  readonly breaks?: { readonly [L in LawName]?: string }
+  readonly breaks?: Reward.Reasons
+  /** In what it is monotone, beside what it declares itself. */
+  readonly rises?: ReadonlyArray<Reward.Growth>
+  readonly falls?: ReadonlyArray<Reward.Growth>
   /** Prompts to try it on, for a reward that knows its prompts. Default: questions of all sorts. */
   readonly prompts?: ReadonlyArray<Asked>
   /** How a rubric's judge reads: natural log-probability of a continuation. Default: one that changes its mind at any letter. */
@@ -40,6 +48,10 @@ export interface RewardLawsOptions {
 /** One law of one reward. */
 export interface Law {
   readonly law: LawName
+  /** Why it need not hold, as the reward or the options say. */
+  readonly exempt?: string
+  /** Why it is not tried: the reward says that it may break it. */
+  readonly excused?: string
   /** Tries it. Throws a {@link LawBroken} with the smallest case found. */
   readonly run: () => void
 }
@@ -83,8 +95,14 @@ const search = <Case>(
   throw result.errorInstance
 }
 
-const readByJudge = (reward: Reward.Reward): boolean =>
-  reward.kind === "rubric" || (reward.kind === "mix" && reward.parts.some((part) => readByJudge(part.reward)))
+/** Milliseconds after which the law "cheap" is asked whether its reward comes to an end at all. */
+const PATIENCE = 10_000
+
+/** Prompts by id alone, for a reward that knows those only. */
+const promptsOf = (reward: Reward.Reward): ReadonlyArray<Asked> =>
+  plainParts(reward)
+    .flatMap(({ laws }) => laws.ids ?? [])
+    .map((id, i) => ({ id, question: `Question ${i + 1}?` }))
 
 /**
  * The laws of a reward, as values, for a test runner that wants a test each.
@@ -108,32 +126,68 @@ const readByJudge = (reward: Reward.Reward): boolean =>
  * for (const { law, run } of rewardLaws(brevity)) it(`brevity: ${law}`, run)
  */
 export const rewardLaws = (reward: Reward.Reward, options: RewardLawsOptions = {}): ReadonlyArray<Law> => {
-  const { cases = readByJudge(reward) ? 250 : 1000, seed = 1, breaks = {}, prompts = [], judge } = options
+  const { cases = readByJudge(reward) ? 250 : 1000, seed = 1, prompts = promptsOf(reward), judge } = options
   const subject: Subject = { reward, prompts, judge }
-  const law = <Case>(name: LawName, property: Property<Case>, runs = cases): Law => ({
-    law: name,
-    run: () => {
-      const reason = breaks[name]
-      const fail = (message: string): never => {
-        throw new LawBroken(reward.name, name, message)
-      }
+  const own: Reward.Laws = reward.kind === "function" ? reward.laws : {}
+  const declared: Reward.Laws = {
+    rises: [...(own.rises ?? []), ...(options.rises ?? [])],
+    falls: [...(own.falls ?? []), ...(options.falls ?? [])],
+  }
+  const breaks: Reward.Reasons = { ...own.breaks, ...options.breaks }
+  // What a part of a mix breaks, the mix may break: the other parts may weigh more.
+  const parts =
+    reward.kind === "mix" ? plainParts(reward).map(({ laws }) => ({ ...laws.breaks, ...laws.mayBreak })) : []
+  const mayBreak: Reward.Reasons = Object.assign({}, own.mayBreak, ...parts)
+  const broke = (name: LawName, breach: Breach) =>
+    `${reward.name} breaks the law “${name}”: ${breach.what}\n${print(breach)}\n`
+  const named = (name: LawName, find: () => Breach | undefined): Law => {
+    const reason = breaks[name]
+    const excused = reason === undefined ? mayBreak[name] : undefined
+    if (excused !== undefined) return { law: name, excused, run: () => {} }
+    const fail = (message: string): never => {
+      throw new LawBroken(reward.name, name, message)
+    }
+    const run = () => {
       if (reason !== undefined && reason.trim() === "") fail(`${reward.name}: say why it need not be ${name}`)
-      const breach = search(property, subject, seed, runs)
+      const found = limited(PATIENCE, find)
+      const endless = "cut" in found ? cheap(subject) : undefined
+      if (endless !== undefined) {
+        const why = `the law “${name}” cannot be tried`
+        throw new LawBroken(reward.name, "cheap", `${broke("cheap", endless)}  ${why}\n`)
+      }
+      const breach = "cut" in found ? find() : found.value
       if (reason !== undefined && breach === undefined) {
         fail(`${reward.name} is exempt from “${name}” (${reason}), and keeps it: take the exemption out`)
       }
       if (reason === undefined && breach !== undefined) {
-        fail(`${reward.name} breaks the law “${name}”: ${breach.what}\n${print(breach)}\n`)
+        fail(broke(name, breach))
       }
-    },
-  })
-  return [
+    }
+    return { law: name, ...(reason === undefined ? {} : { exempt: reason }), run }
+  }
+  const law = <Case>(name: LawName, property: Property<Case>, runs = cases): Law =>
+    named(name, () => search(property, subject, seed, runs))
+  const always = [
     // First, while a reward that remembers the longest, or the first, has met none: later its state may have settled.
     law("deterministic", deterministic),
     law("finite", finite),
     law("within its declared range", withinRange),
     law("independent of order", independentOfOrder),
     law("independent of the group", independentOfGroup),
+    law("joined by id", joinedById),
     law("scores some answers", scoresAnswers, 1),
+  ]
+  // How an answer is read is its judge's matter, and `checkJudge`'s; a script that is given stands for a judge.
+  if (plainParts(reward).length === 0 && judge === undefined) return always
+  return [
+    ...always,
+    law("not raised by whitespace", whitespace),
+    law("not raised by padding", padding),
+    law("not raised by repetition", repeating),
+    law("not raised by quoting the question", quotingQuestion),
+    law("not raised by quoting the rubric", quotingRubric),
+    law("not raised by naming a score", namingScore),
+    ...(declared.rises?.length === 0 && declared.falls?.length === 0 ? [] : [law("monotone", monotone(declared))]),
+    named("cheap", () => cheap(subject)),
   ]
 }

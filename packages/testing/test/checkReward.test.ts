@@ -71,7 +71,7 @@ describe("good rewards", () => {
     reward("brevity", (c) => 1 / c.tokens),
     reward("no questions", (c) => (c.text.includes("?") ? 0 : 1)),
     reward("finished answers only", (c) => (c.finish === "stop" ? 1 : undefined)),
-    reward("distinct words", (c) => new Set(c.text.split(" ")).size / Math.max(1, c.text.split(" ").length)),
+    reward("says something", (c) => (/[\p{L}\p{N}]/u.test(c.text) ? undefined : 0)),
     Reward.make("signed", {
       version: 1,
       range: { min: -2, max: 2 },
@@ -80,6 +80,7 @@ describe("good rewards", () => {
     }),
     Reward.make("a date in the answer", {
       version: 1,
+      laws: { breaks: { "not raised by naming a score": "to Date, “score: 10” is a day of October" } },
       score: (c) => (Number.isNaN(new Date(c.text).getTime()) ? 0 : 1),
     }),
   ] as const
@@ -154,7 +155,11 @@ describe("the message", () => {
 
 describe("exemptions", () => {
   const because = "it pays for what is new, and is never resumed"
-  const breaks = { deterministic: because, "independent of order": because, "independent of the group": because }
+  const pure = ["deterministic", "independent of order", "independent of the group", "joined by id"] as const
+  const unpaid = ["whitespace", "padding", "repetition", "quoting the question", "quoting the rubric", "naming a score"]
+  const breaks = Object.fromEntries(
+    [...pure, ...unpaid.map((what) => `not raised by ${what}`)].map((law) => [law, because] as const),
+  )
 
   it("a law with a reason need not hold", () => {
     expect(broken(moving())).toEqual(Object.keys(breaks))

@@ -25,11 +25,16 @@ export const columnsOf = (rows: ReadonlyArray<RowLayout>): number =>
     keyMultiple,
   )
 
-/** The mask of a decoding step: [R, 1, columns]. */
-export const biasOf = (rows: ReadonlyArray<RowLayout>, columns: number): Float32Array => {
+/** The mask of a decoding step, [R, 1, columns]: a row sees its last `window` keys, or all of them. */
+export const biasOf = (
+  rows: ReadonlyArray<RowLayout>,
+  columns: number,
+  window = Number.POSITIVE_INFINITY,
+): Float32Array => {
   const bias = new Float32Array(rows.length * columns).fill(unseen)
   rows.forEach((row, r) => {
-    for (const column of row.columns) bias[r * columns + column] = 0
+    const first = Math.max(0, row.columns.length - window)
+    for (let i = first; i < row.columns.length; i++) bias[r * columns + (row.columns[i] ?? 0)] = 0
   })
   return bias
 }

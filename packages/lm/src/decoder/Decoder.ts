@@ -3,9 +3,11 @@ import type { Errors } from "hmx"
 import type { Engine, Tensor } from "../Engine.ts"
 import type { Checkpoint } from "../io/checkpoint.ts"
 import { loadWeights } from "../io/checkpoint.ts"
+import { toF32 } from "../io/safetensors.ts"
 import type { DecoderSpec } from "./DecoderSpec.ts"
-import type { Rope } from "./forward.ts"
-import { ropeTables } from "./forward.ts"
+import { isNorm } from "./DecoderSpec.ts"
+import type { Ropes } from "./rope.ts"
+import { freeRopes, ropeTables } from "./rope.ts"
 import type { Weights } from "./Weights.ts"
 import { freeWeights, weightsOf } from "./Weights.ts"
 
@@ -14,10 +16,10 @@ export interface Decoder {
   readonly engine: Engine
   readonly spec: DecoderSpec
   readonly weights: Weights
-  readonly rope: Rope
+  readonly rope: Ropes
 }
 
-/** A decoder of tensors that are on the engine already, by their full names. It owns them from here on. */
+/** A decoder of tensors that are on the engine already, by their full names, norms as they multiply. It owns them from here on. */
 export const makeDecoder = (engine: Engine, spec: DecoderSpec, tensors: ReadonlyMap<string, Tensor>): Decoder => {
   const weights = weightsOf(spec, (name) => {
     const tensor = tensors.get(name)
@@ -26,6 +28,8 @@ export const makeDecoder = (engine: Engine, spec: DecoderSpec, tensors: Readonly
   })
   return { engine, spec, weights, rope: ropeTables(engine, spec) }
 }
+
+const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
 
 /**
  * Reads a checkpoint's weights onto the engine, one at a time, and takes its digest on the way. They live until `freeDecoder`; when
@@ -37,16 +41,22 @@ export const loadDecoder = (
 ): Effect.Effect<{ readonly decoder: Decoder; readonly digest: string }, Errors.BadInput | Errors.StorageFailed> =>
   Effect.suspend(() => {
     const tensors = new Map<string, Tensor>()
-    return loadWeights(checkpoint, ({ name, shape, dtype, data }) => {
-      const stored = ({ F32: "f32", BF16: "bf16", F16: "f16" } as const)[dtype]
-      tensors.set(name, engine.frozen(engine.keep(engine.upload(data, shape, stored))))
+    const { spec } = checkpoint.config
+    return loadWeights(checkpoint, (weight) => {
+      const { name, shape } = weight
+      // 1 + w in f32, as the reference computes it: 16 bits would round w away.
+      const [data, dtype] =
+        spec.normLessOne === true && isNorm(name)
+          ? ([toF32(weight).map((w) => 1 + w), "f32"] as const)
+          : ([weight.data, engineTypes[weight.dtype]] as const)
+      tensors.set(name, engine.frozen(engine.keep(engine.upload(data, shape, dtype))))
     }).pipe(
-      Effect.map((digest) => ({ decoder: makeDecoder(engine, checkpoint.config.spec, tensors), digest })),
+      Effect.map((digest) => ({ decoder: makeDecoder(engine, spec, tensors), digest })),
       Effect.onError(() => Effect.sync(() => engine.free(...tensors.values()))),
     )
   })
 
 export const freeDecoder = ({ engine, weights, rope }: Decoder): void => {
   freeWeights(engine, weights)
-  engine.free(rope.cos, rope.sin)
+  freeRopes(engine, rope)
 }

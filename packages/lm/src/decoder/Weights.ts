@@ -1,10 +1,14 @@
 import type { Engine, Tensor } from "../Engine.ts"
 import type { DecoderSpec, LinearName } from "./DecoderSpec.ts"
 
-/** The weights of one block. Keys are Hugging Face's names below `model.layers.N.`, without `.weight`. */
+/** The weights of one block, norms as they multiply (1 added where the checkpoint leaves it out). Keys are Hugging Face's names below `model.layers.N.`, without `.weight`. */
 export interface LayerWeights extends Readonly<Record<LinearName, Tensor>> {
   readonly input_layernorm: Tensor
+  /** Before the MLP; with `postNorms`, of what attention adds. */
   readonly post_attention_layernorm: Tensor
+  /** With `postNorms`: before the MLP, and of what the MLP adds. */
+  readonly pre_feedforward_layernorm?: Tensor
+  readonly post_feedforward_layernorm?: Tensor
   readonly "self_attn.q_norm"?: Tensor
   readonly "self_attn.k_norm"?: Tensor
   readonly "self_attn.q_proj.bias"?: Tensor
@@ -36,6 +40,12 @@ export const weightsOf = (spec: DecoderSpec, tensor: (name: string) => Tensor): 
       "mlp.down_proj": at("mlp.down_proj.weight"),
       input_layernorm: at("input_layernorm.weight"),
       post_attention_layernorm: at("post_attention_layernorm.weight"),
+      ...(spec.postNorms === true
+        ? {
+            pre_feedforward_layernorm: at("pre_feedforward_layernorm.weight"),
+            post_feedforward_layernorm: at("post_feedforward_layernorm.weight"),
+          }
+        : {}),
       ...(spec.qkNorm
         ? { "self_attn.q_norm": at("self_attn.q_norm.weight"), "self_attn.k_norm": at("self_attn.k_norm.weight") }
         : {}),

@@ -6,46 +6,18 @@
  */
 import type { Engine, LoraWeights, Tensor } from "../Engine.ts"
 import type { DecoderSpec, LinearName } from "./DecoderSpec.ts"
+import type { Rope, Ropes } from "./rope.ts"
+import { isSliding, ropeAt } from "./rope.ts"
 import type { LayerWeights, Weights } from "./Weights.ts"
 
 /** LoRA of one block: the linear layers that have it. */
 export type LayerLora = { readonly [Name in LinearName]?: LoraWeights }
-
-/** Cosine and sine of every row's position. [N, D/2] */
-export interface Rope {
-  readonly cos: Tensor
-  readonly sin: Tensor
-}
 
 /** q [N, H, D], k and v [N, K, D] (rotated) → [N, H·D]. */
 export type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor
 
 /** 1/√D unless the family says otherwise. */
 export const attentionScale = (spec: DecoderSpec): number => spec.attentionScale ?? 1 / Math.sqrt(spec.headDim)
-
-/** Rotary tables of every position of the context, in f64 on the host. Kept until freed. [context, D/2] */
-export const ropeTables = (engine: Engine, spec: DecoderSpec): Rope => {
-  const half = spec.headDim / 2
-  const cos = new Float32Array(spec.context * half)
-  const sin = new Float32Array(spec.context * half)
-  for (let i = 0; i < half; i++) {
-    // transformers computes the frequencies in f32, and angles as their f32 products.
-    const frequency = Math.fround(1 / Math.fround(spec.ropeTheta ** Math.fround((2 * i) / spec.headDim)))
-    for (let position = 0; position < spec.context; position++) {
-      const angle = Math.fround(position * frequency)
-      cos[position * half + i] = Math.cos(angle)
-      sin[position * half + i] = Math.sin(angle)
-    }
-  }
-  const keep = (table: Float32Array) => engine.keep(engine.upload(table, [spec.context, half], "f32"))
-  return { cos: keep(cos), sin: keep(sin) }
-}
-
-/** The rows of the tables at `positions`, i32 [N]. */
-export const ropeAt = (engine: Engine, tables: Rope, positions: Tensor): Rope => ({
-  cos: engine.gather(tables.cos, positions),
-  sin: engine.gather(tables.sin, positions),
-})
 
 /** Token ids i32 [N] → [N, hidden]. */
 export const embed = (engine: Engine, spec: DecoderSpec, embedding: Tensor, ids: Tensor): Tensor => {
@@ -79,11 +51,15 @@ export const block = (
   if (qNorm !== undefined) q = norm(q, qNorm)
   if (kNorm !== undefined) k = norm(k, kNorm)
   const mixed = attend(engine.rotary(q, rope.cos, rope.sin), engine.rotary(k, rope.cos, rope.sin), v)
-  const middle = engine.add(x, linear(mixed, "self_attn.o_proj"))
+  const attended = linear(mixed, "self_attn.o_proj")
+  const preMlp = weights.pre_feedforward_layernorm
+  const postMlp = weights.post_feedforward_layernorm
+  const middle = engine.add(x, preMlp === undefined ? attended : norm(attended, weights.post_attention_layernorm))
 
-  const g = norm(middle, weights.post_attention_layernorm)
+  const g = norm(middle, preMlp ?? weights.post_attention_layernorm)
   const gated = engine.gatedMlp(linear(g, "mlp.gate_proj"), linear(g, "mlp.up_proj"), spec.activation)
-  return engine.add(middle, linear(gated, "mlp.down_proj"))
+  const fed = linear(gated, "mlp.down_proj")
+  return engine.add(middle, postMlp === undefined ? fed : norm(fed, postMlp))
 }
 
 /** What a forward pass without gradients is given. */
@@ -99,13 +75,14 @@ export interface Forward {
 }
 
 /** Embedding and all blocks, without the final norm: [N, hidden]. Each block's own tensors are freed when it is done. */
-export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tables: Rope, given: Forward): Tensor =>
+export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tables: Ropes, given: Forward): Tensor =>
   engine.scope(() => {
-    const rope = ropeAt(engine, tables, given.positions)
+    const ropes = ropeAt(engine, tables, given.positions)
     let x = embed(engine, spec, weights.embedding, given.ids)
     weights.layers.forEach((layer, i) => {
       given.checkpoint()
       const attend = (q: Tensor, k: Tensor, v: Tensor) => given.attend(i, q, k, v)
+      const rope = isSliding(spec, i) ? ropes.sliding : ropes.full
       const next = engine.scope(() => block(engine, spec, layer, given.lora?.[i], x, rope, attend))
       engine.free(x)
       x = next

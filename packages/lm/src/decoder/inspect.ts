@@ -40,7 +40,7 @@ const run = (
       ids: ids(packed.tokens),
       positions: ids(packed.positions),
       lora: lora?.layers,
-      attend: (_, q, k, v) => attend(q, k, v),
+      attend,
       checkpoint: () => {},
     })
     const normed = layers < spec.layers ? x : engine.rmsNorm(x, weights.norm, spec.normEps)

@@ -26,6 +26,7 @@ export interface FileSystem {
     options: { readonly throwIfNoEntry: false },
   ): { readonly size: number; isFile(): boolean } | undefined
   existsSync(path: string): boolean
+  readdirSync(path: string): ReadonlyArray<string>
 }
 
 /** The file system in use. Default: node:fs. */

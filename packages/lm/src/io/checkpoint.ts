@@ -1,6 +1,6 @@
 /**
- * A checkpoint's folder in Hugging Face's layout: config.json, generation_config.json, and the weights in model.safetensors or in
- * shards under model.safetensors.index.json. Names, shapes and types are checked against the configuration before any weight is read.
+ * A checkpoint's folder in Hugging Face's layout: config.json, generation_config.json, and the weights in model.safetensors, in
+ * shards under model.safetensors.index.json, or in one GGUF file. Names, shapes and types are checked against the configuration before any weight is read.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -8,18 +8,35 @@ import type { Errors } from "hmx"
 import { createHash } from "node:crypto"
 import * as path from "node:path"
 import { weightShapes } from "../decoder/DecoderSpec.ts"
+import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
 import { configJson, generationJson, readConfig } from "./config.ts"
 import type { ModelConfig } from "./config.ts"
 import { decodeAt } from "./decodeAt.ts"
 import { bad, Files, quote, jsonFile, readJson, writeAtomically } from "./Files.ts"
 import { firstNonFinite } from "./floats.ts"
+import { openGguf, readGguf } from "./gguf/gguf.ts"
+import { architectures, asStored, ggufName, isIgnored } from "./gguf/names.ts"
 import { openSafetensors, readFloat, serialise } from "./safetensors.ts"
 import type { FloatData, SafetensorsFile, StoredTensor, TensorToWrite } from "./safetensors.ts"
 
-/** A tensor's place: which file, and where in it. */
-export interface CheckpointTensor extends StoredTensor {
-  readonly file: SafetensorsFile
+/** A tensor that can be read. */
+export interface CheckpointTensor {
+  readonly name: string
+  readonly shape: ReadonlyArray<number>
+  /** As the file calls it; what `read` gives is a float type. */
+  readonly dtype: string
+  /** The file that holds it. */
+  readonly path: string
+  readonly read: Effect.Effect<FloatData, Errors.BadInput | Errors.StorageFailed>
 }
+
+const stored = (file: SafetensorsFile, { dtype, name, shape }: StoredTensor): CheckpointTensor => ({
+  name,
+  shape,
+  dtype,
+  path: file.path,
+  read: readFloat(file, name),
+})
 
 /** An opened checkpoint: everything but the weights. */
 export interface Checkpoint {
@@ -53,18 +70,22 @@ const readIndex = Effect.fnUntraced(function* (folder: string) {
 })
 
 /** All tensors of the folder's files; a sharded checkpoint must hold exactly what its index says. */
-const gather = Effect.fnUntraced(function* (folder: string) {
+const gather = Effect.fnUntraced(function* (folder: string, spec: DecoderSpec) {
   const files = yield* Files
   const found = new Map<string, CheckpointTensor>()
   const single = path.join(folder, "model.safetensors")
   const index = path.join(folder, "model.safetensors.index.json")
   if (files.existsSync(single)) {
     const file = yield* openSafetensors(single)
-    for (const [name, t] of file.tensors) found.set(name, { ...t, file })
+    for (const [name, t] of file.tensors) found.set(name, stored(file, t))
     return { found, source: single }
   }
   if (!files.existsSync(index)) {
-    return yield* Effect.fail(bad(folder, "no weights", "model.safetensors or model.safetensors.index.json"))
+    const [gguf, another] = files.readdirSync(folder).filter((name) => name.endsWith(".gguf"))
+    if (another !== undefined) return yield* Effect.fail(bad(folder, "several GGUF files", "one file of weights"))
+    if (gguf !== undefined) return yield* gatherGguf(path.join(folder, gguf), spec)
+    const expected = "model.safetensors, model.safetensors.index.json or a GGUF file"
+    return yield* Effect.fail(bad(folder, "no weights", expected))
   }
   for (const [shard, names] of yield* readIndex(folder)) {
     const file = yield* openSafetensors(path.join(folder, shard))
@@ -75,16 +96,36 @@ const gather = Effect.fnUntraced(function* (folder: string) {
           bad(`${file.path}, tensor ${quote(name)}`, "no such tensor", "what the index says is here"),
         )
       }
-      found.set(name, { ...t, file })
+      found.set(name, stored(file, t))
     }
     for (const name of file.tensors.keys()) {
-      if (found.get(name)?.file !== file) {
+      if (found.get(name)?.path !== file.path) {
         const where = `${file.path}, tensor ${quote(name)}`
         return yield* Effect.fail(bad(where, "a tensor that the index does not place here", "only the index's tensors"))
       }
     }
   }
   return { found, source: index }
+})
+
+/** The tensors of a GGUF file under Hugging Face's names and in its layout; those that have none keep their own. */
+const gatherGguf = Effect.fnUntraced(function* (source: string, spec: DecoderSpec) {
+  const file = yield* openGguf(source)
+  const architecture = architectures[spec.family]
+  if (file.architecture !== architecture) {
+    const expected = `${quote(architecture ?? "")}, as config.json says`
+    return yield* Effect.fail(bad(`${source}, general.architecture`, quote(file.architecture), expected))
+  }
+  const names = new Map(Array.from(weightShapes(spec).keys(), (name) => [ggufName(spec, name), name]))
+  const found = new Map<string, CheckpointTensor>()
+  for (const t of file.tensors.values()) {
+    if (isIgnored(spec, t.name)) continue
+    const name = names.get(t.name) ?? t.name
+    const read = Effect.map(readGguf(source, t), (float) => asStored(spec, name, float))
+    const dtype = t.type.read === undefined ? t.type.name : "F32"
+    found.set(name, { name, shape: t.shape, dtype, path: source, read })
+  }
+  return { found, source }
 })
 
 const mismatch = (
@@ -97,7 +138,7 @@ const mismatch = (
     const t = found.get(name)
     const wanted = `shape [${shape.join(", ")}], as config.json says`
     if (t === undefined) return bad(`${source}, tensor ${quote(name)}`, "no such tensor", wanted)
-    const where = `${t.file.path}, tensor ${quote(name)}`
+    const where = `${t.path}, tensor ${quote(name)}`
     if (t.shape.length !== shape.length || t.shape.some((d, i) => d !== shape[i])) {
       return bad(where, `shape [${t.shape.join(", ")}]`, wanted)
     }
@@ -109,11 +150,16 @@ const mismatch = (
         name === "lm_head.weight"
           ? "no such tensor, because tie_word_embeddings is true"
           : "no such tensor in this architecture"
-      return bad(`${t.file.path}, tensor ${quote(name)}`, `shape [${t.shape.join(", ")}]`, why)
+      return bad(`${t.path}, tensor ${quote(name)}`, `shape [${t.shape.join(", ")}]`, why)
     }
   }
   return undefined
 }
+
+/** What some checkpoints store and transformers does not read: a tied head beside the embedding, and tables of rotary frequencies. */
+const isRedundant = ({ spec }: ModelConfig, name: string, shape: ReadonlyArray<number>): boolean =>
+  name.endsWith(".rotary_emb.inv_freq") ||
+  (spec.tied && name === "lm_head.weight" && shape.join() === `${spec.vocab},${spec.hidden}`)
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : a > b ? 1 : 0
@@ -121,7 +167,8 @@ const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]
 /** Opens a checkpoint's folder: reads its configuration and headers, and checks each tensor against the configuration. */
 export const openCheckpoint = Effect.fnUntraced(function* (folder: string) {
   const config = yield* readConfig(folder)
-  const { found, source } = yield* gather(folder)
+  const { found, source } = yield* gather(folder, config.spec)
+  for (const [name, t] of found) if (isRedundant(config, name, t.shape)) found.delete(name)
   const wrong = mismatch(config, found, source)
   if (wrong !== undefined) return yield* Effect.fail(wrong)
   const checkpoint: Checkpoint = { folder, config, tensors: new Map([...found].toSorted(byName)) }
@@ -133,11 +180,11 @@ export const readWeight = Effect.fnUntraced(function* (checkpoint: Checkpoint, n
   const t = checkpoint.tensors.get(name)
   if (t === undefined)
     return yield* Effect.fail(bad(`${checkpoint.folder}, tensor ${quote(name)}`, "no such tensor", "a weight"))
-  const float = yield* readFloat(t.file, name)
+  const float = yield* t.read
   const at = firstNonFinite(float.data, float.dtype)
   if (at >= 0) {
     return yield* Effect.fail(
-      bad(`${t.file.path}, tensor ${quote(name)}, element ${at}`, "NaN or infinity", "a finite number"),
+      bad(`${t.path}, tensor ${quote(name)}, element ${at}`, "NaN or infinity", "a finite number"),
     )
   }
   const weight: Weight = { ...float, name, shape: t.shape }
@@ -175,6 +222,9 @@ export interface CheckpointToWrite {
 }
 
 const mistakeIn = (file: string, { config, tensors }: CheckpointToWrite): Errors.BadInput | undefined => {
+  const { family } = config.spec
+  if (family !== "qwen3")
+    return bad(`${path.dirname(file)}, a checkpoint to write`, `family ${quote(family)}`, '"qwen3"')
   const expected = weightShapes(config.spec)
   for (const [name, shape] of expected) {
     const found = tensors.get(name)?.shape

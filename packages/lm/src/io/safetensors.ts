@@ -269,11 +269,14 @@ const bytesOf = (t: TensorToWrite): Uint8Array => {
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
 }
 
+/** A tensor whose data is made when its place in the file is written. */
+export type TensorToMake = Omit<TensorToWrite, "data"> & { readonly make: () => TensorToWrite["data"] }
+
 const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 /** Header and tensors in the reference's order (widest type first, then by name), made one by one. */
 function* pieces(
-  sorted: ReadonlyArray<TensorToWrite>,
+  sorted: ReadonlyArray<TensorToMake>,
   metadata: { readonly [key: string]: string } | undefined,
 ): Generator<Uint8Array> {
   const header: Array<[string, unknown]> = []
@@ -292,7 +295,7 @@ function* pieces(
   padded.writeBigUInt64LE(BigInt(padded.length - 8), 0)
   json.copy(padded, 8)
   yield padded
-  for (const t of sorted) yield bytesOf(t)
+  for (const t of sorted) yield bytesOf({ ...t, data: t.make() })
 }
 
 const mistakeIn = (file: string, tensors: ReadonlyArray<TensorToWrite>): Errors.BadInput | undefined => {
@@ -328,11 +331,26 @@ export const serialise = (
   Effect.suspend(() => {
     const mistake = mistakeIn(file, tensors)
     if (mistake !== undefined) return Effect.fail(mistake)
-    const sorted = tensors.toSorted(
-      (a, b) => order.indexOf(b.dtype) - order.indexOf(a.dtype) || byteOrder(a.name, b.name),
+    return Effect.succeed(
+      serialiseLazily(
+        file,
+        tensors.map((t) => ({ ...t, make: () => t.data })),
+        metadata,
+      ),
     )
-    return Effect.succeed({ file, chunks: pieces(sorted, metadata) })
   })
+
+/** The same of tensors that are made one by one; their sizes are the caller's to keep. */
+export const serialiseLazily = (
+  file: string,
+  tensors: ReadonlyArray<TensorToMake>,
+  metadata?: { readonly [key: string]: string },
+): FileToWrite => {
+  const sorted = tensors.toSorted(
+    (a, b) => order.indexOf(b.dtype) - order.indexOf(a.dtype) || byteOrder(a.name, b.name),
+  )
+  return { file, chunks: pieces(sorted, metadata) }
+}
 
 /** Writes a file of these tensors atomically. */
 export const writeSafetensors = (

@@ -1,6 +1,8 @@
 import type { Engine, Tensor } from "../Engine.ts"
 import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
+import type { Attend } from "../decoder/forward.ts"
 import { attentionScale } from "../decoder/forward.ts"
+import { isSliding } from "../decoder/rope.ts"
 import type { Packed, Segment } from "./pack.ts"
 
 /** Added to the score of a key that is not seen. */
@@ -56,13 +58,15 @@ export const buckets = (segments: ReadonlyArray<Segment>, maxScores = 1 << 20): 
  * Attention over packed rows. Uploads masks and row indices once (into the current scope); the function it returns is
  * differentiable and is used by every layer.
  */
-export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packed, maxScores?: number) => {
+export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packed, maxScores?: number): Attend => {
   const rows = packed.tokens.length
   const { heads, kvHeads, headDim } = spec
   const options = {
     scale: attentionScale(spec),
     ...(spec.attentionSoftcap === undefined ? {} : { softcap: spec.attentionSoftcap }),
   }
+  const window = spec.sliding?.window ?? Number.POSITIVE_INFINITY
+  const upload = (ids: Int32Array) => engine.upload(ids, [ids.length], "i32")
   const place = new Int32Array(rows)
   let placed = 0
   const plan = buckets(packed.segments, maxScores).map(({ segments, queries, keys }) => {
@@ -70,6 +74,9 @@ export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packe
     const queryRows = new Int32Array(batch * queries)
     const keyRows = new Int32Array(batch * keys)
     const bias = new Float32Array(batch * queries * keys).fill(unseen)
+    // A layer with a window needs a mask of its own only where something is longer than the window.
+    const longest = Math.max(...segments.map(({ path, length }) => path.length + length))
+    const windowed = longest > window ? new Float32Array(bias.length).fill(unseen) : undefined
     segments.forEach(({ start, length, path }, b) => {
       for (let i = 0; i < queries; i++) {
         // A padded query repeats the last one; nobody reads it.
@@ -77,7 +84,9 @@ export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packe
         queryRows[b * queries + i] = start + query
         if (i < length) place[start + i] = placed + b * queries + i
         const first = (b * queries + i) * keys
-        bias.fill(0, first, first + path.length + query + 1)
+        const seen = path.length + query + 1
+        bias.fill(0, first, first + seen)
+        windowed?.fill(0, first + Math.max(0, seen - window), first + seen)
       }
       keyRows.set(path, b * keys)
       for (let i = 0; i < length; i++) keyRows[b * keys + path.length + i] = start + i
@@ -85,27 +94,29 @@ export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packe
       keyRows.fill(path[0] ?? start, b * keys + path.length + length, (b + 1) * keys)
     })
     placed += batch * queries
-    const upload = (ids: Int32Array) => engine.upload(ids, [ids.length], "i32")
+    const mask = (values: Float32Array) => engine.upload(values, [batch, queries, keys], "f32")
+    const full = mask(bias)
     return {
       batch,
       queries,
       keys,
       queryRows: upload(queryRows),
       keyRows: upload(keyRows),
-      bias: engine.upload(bias, [batch, queries, keys], "f32"),
+      full,
+      sliding: windowed === undefined ? full : mask(windowed),
     }
   })
-  const back = engine.upload(place, [rows], "i32")
+  const back = upload(place)
 
-  return (q: Tensor, k: Tensor, v: Tensor): Tensor => {
-    const outputs = plan.map(({ batch, queries, keys, queryRows, keyRows, bias }) => {
+  return (layer, q, k, v) => {
+    const outputs = plan.map(({ batch, queries, keys, queryRows, keyRows, full, sliding }) => {
       const take = (x: Tensor, ids: Tensor, length: number, n: number) =>
         engine.reshape(engine.gather(x, ids), [batch, length, n, headDim])
       const out = engine.attention(
         take(q, queryRows, queries, heads),
         take(k, keyRows, keys, kvHeads),
         take(v, keyRows, keys, kvHeads),
-        { ...options, bias },
+        { ...options, bias: isSliding(spec, layer) ? sliding : full },
       )
       return engine.reshape(out, [batch * queries, heads * headDim])
     })

@@ -48,7 +48,7 @@ export const packedLogProbs = (decoder: Decoder, packed: Packed, options: Packed
       ids: ids(packed.tokens),
       positions: ids(packed.positions),
       lora: options.lora,
-      attend: (_, q, k, v) => attend(q, k, v),
+      attend,
       checkpoint: options.checkpoint ?? (() => {}),
     })
     const { logprobs, entropy } = pairLogProbs(

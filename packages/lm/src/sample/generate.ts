@@ -10,6 +10,7 @@ import type { RowLayout } from "../cache/Layout.ts"
 import { biasOf, columnsOf, fresh } from "../cache/Layout.ts"
 import type { Decoder } from "../decoder/Decoder.ts"
 import { attentionScale, hidden, logits } from "../decoder/forward.ts"
+import { isSliding } from "../decoder/rope.ts"
 import type { Tensor } from "../Engine.ts"
 import type { Lora } from "../lora/Lora.ts"
 import { keyMultiple, packedAttention } from "../pack/attention.ts"
@@ -164,9 +165,9 @@ const admit = (
         ids: ids(packed.tokens),
         positions: ids(packed.positions),
         lora: options.lora?.layers,
-        attend: (_, q, k, v) => {
+        attend: (layer, q, k, v) => {
           keys.push([engine.keep(k), engine.keep(v)])
-          return attend(q, k, v)
+          return attend(layer, q, k, v)
         },
         checkpoint: options.checkpoint ?? (() => {}),
       })
@@ -188,16 +189,13 @@ const step = (decoder: Decoder, cache: KvCache, active: ReadonlyArray<Row>, opti
   for (const row of active) row.layout = { ...row.layout, columns: [...row.layout.columns, cache.columns] }
   let values: Float32Array = new Float32Array(0)
   engine.scope(() => {
-    const bias = engine.upload(
-      biasOf(
-        active.map(({ layout }) => layout),
-        columns,
-      ),
-      [rows, 1, columns],
-      "f32",
-    )
+    const layouts = active.map(({ layout }) => layout)
+    const mask = (window?: number) => engine.upload(biasOf(layouts, columns, window), [rows, 1, columns], "f32")
+    const full = mask()
+    const window = spec.sliding?.window
+    const beyond = window !== undefined && layouts.some((layout) => layout.columns.length > window)
+    const sliding = beyond ? mask(window) : full
     const shape = {
-      bias,
       scale: attentionScale(spec),
       ...(spec.attentionSoftcap === undefined ? {} : { softcap: spec.attentionSoftcap }),
     }
@@ -208,8 +206,12 @@ const step = (decoder: Decoder, cache: KvCache, active: ReadonlyArray<Row>, opti
       lora: options.lora?.layers,
       attend: (layer, q, k, v) => {
         const [allK, allV] = cache.append(layer, k, v)
+        const bias = isSliding(spec, layer) ? sliding : full
         const query = engine.reshape(q, [rows, 1, spec.heads, spec.headDim])
-        return engine.reshape(engine.attention(query, allK, allV, shape), [rows, spec.heads * spec.headDim])
+        return engine.reshape(engine.attention(query, allK, allV, { ...shape, bias }), [
+          rows,
+          spec.heads * spec.headDim,
+        ])
       },
       checkpoint: options.checkpoint ?? (() => {}),
     })

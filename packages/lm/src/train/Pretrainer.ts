@@ -6,8 +6,8 @@ import { Errors } from "hmx"
 import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
 import { linearNames, weightShapes } from "../decoder/DecoderSpec.ts"
 import type { Decoder } from "../decoder/Decoder.ts"
-import { ropeTables } from "../decoder/forward.ts"
-import type { Rope } from "../decoder/forward.ts"
+import { freeRopes, ropeTables } from "../decoder/rope.ts"
+import type { Ropes } from "../decoder/rope.ts"
 import { weightsOf } from "../decoder/Weights.ts"
 import type { AdamWState, Engine, Tensor } from "../Engine.ts"
 import { pack } from "../pack/pack.ts"
@@ -69,11 +69,17 @@ const initial = (spec: DecoderSpec, seed: number, name: string, shape: ReadonlyA
 export class Pretrainer {
   readonly spec: DecoderSpec
   readonly #engine: Engine
-  readonly #rope: Rope
+  readonly #rope: Ropes
   readonly #trained: ReadonlyArray<Trained>
   #steps: number
 
   private constructor(engine: Engine, spec: DecoderSpec, read: (key: string) => HostArray, steps: number) {
+    if (spec.normLessOne === true)
+      throw new Errors.BadInput({
+        where: `pretraining, family ${spec.family}`,
+        found: "norms that are stored less 1",
+        expected: "a family that stores them as they multiply, such as qwen3",
+      })
     this.#engine = engine
     this.spec = spec
     this.#rope = ropeTables(engine, spec)
@@ -195,7 +201,7 @@ export class Pretrainer {
   }
 
   free(): void {
-    this.#engine.free(this.#rope.cos, this.#rope.sin)
+    freeRopes(this.#engine, this.#rope)
     for (const { tensor, first, second } of this.#trained) this.#engine.free(tensor, first, second)
   }
 

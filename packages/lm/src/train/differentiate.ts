@@ -5,7 +5,8 @@
  */
 import type { Decoder } from "../decoder/Decoder.ts"
 import type { LayerLora } from "../decoder/forward.ts"
-import { block, embed, ropeAt } from "../decoder/forward.ts"
+import { block, embed } from "../decoder/forward.ts"
+import { isSliding, ropeAt } from "../decoder/rope.ts"
 import type { LayerWeights } from "../decoder/Weights.ts"
 import type { Tensor, Vjp } from "../Engine.ts"
 import { packedAttention } from "../pack/attention.ts"
@@ -64,17 +65,18 @@ export const differentiate = (
     const ids = upload(packed.tokens)
     const rows = upload(packed.rows)
     const targets = upload(packed.targets)
-    const rope = ropeAt(engine, decoder.rope, upload(packed.positions))
+    const ropes = ropeAt(engine, decoder.rope, upload(packed.positions))
     const attend = packedAttention(engine, spec, packed)
 
-    const run = (layer: LayerParameters, x: Tensor, params: ReadonlyArray<Tensor>) => {
+    const run = (i: number, layer: LayerParameters, x: Tensor, params: ReadonlyArray<Tensor>) => {
       const { weights, lora } = layer.bind(params)
-      return block(engine, spec, weights, lora, x, rope, attend)
+      const rope = isSliding(spec, i) ? ropes.sliding : ropes.full
+      return block(engine, spec, weights, lora, x, rope, (q, k, v) => attend(i, q, k, v))
     }
     const vjpOf = (i: number, layer: LayerParameters, x: Tensor) =>
       i === first && !ends
-        ? engine.vjp((_, params) => [run(layer, x, params)], [], layer.params)
-        : engine.vjp(([input = x], params) => [run(layer, input, params)], [x], layer.params)
+        ? engine.vjp((_, params) => [run(i, layer, x, params)], [], layer.params)
+        : engine.vjp(([input = x], params) => [run(i, layer, input, params)], [x], layer.params)
 
     const embedded = ends
       ? engine.vjp((_, [table = weights.embedding]) => [embed(engine, spec, table, ids)], [], [weights.embedding])
@@ -89,7 +91,7 @@ export const differentiate = (
         x = outputOf(vjp)
         tape.push({ input, vjp })
       } else {
-        x = engine.scope(() => run(layer, input, layer.params))
+        x = engine.scope(() => run(i, layer, input, layer.params))
         if (i < first) engine.free(input)
         else tape.push({ input, vjp: undefined })
       }

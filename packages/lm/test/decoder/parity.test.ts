@@ -22,7 +22,8 @@ const Vectors = Schema.Struct({
 })
 
 const engine = await create()
-for (const name of ["qwen3", "qwen3_untied_sharded"].filter((name) => hasFixture(`checkpoints/${name}/config.json`)))
+const names = ["qwen3", "qwen3_untied_sharded", "qwen25", "llama32", "llama32_bf16", "gemma2", "gemma3"]
+for (const name of names.filter((name) => hasFixture(`checkpoints/${name}/config.json`)))
   describe(name, () => {
     const checkpoint = Effect.runSync(openCheckpoint(fixture(`checkpoints/${name}`)))
     const { decoder } = Effect.runSync(loadDecoder(engine, checkpoint))
@@ -39,7 +40,9 @@ for (const name of ["qwen3", "qwen3_untied_sharded"].filter((name) => hasFixture
         return { columns, tokens: columns.map((i) => ids[i] ?? 0) }
       })
       sequences.forEach(({ columns, tokens }, r) => {
-        const logits = sequenceLogits(decoder, tokens)
+        const cap = decoder.spec.logitSoftcap
+        const uncapped = sequenceLogits(decoder, tokens)
+        const logits = cap === undefined ? uncapped : uncapped.map((x) => cap * Math.tanh(x / cap))
         const [first = 0] = columns
         const golden =
           side === "left"

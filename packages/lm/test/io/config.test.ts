@@ -90,12 +90,26 @@ describe("configuration", () => {
     [
       "a scaled rotation",
       { rope_scaling: { rope_type: "yarn", factor: 4 } },
-      /rope_scaling: found rope_type "yarn"; expected "default"/,
+      /rope_scaling: found rope_type "yarn"; expected "default", "linear" or "llama3"/,
     ],
-    ["an older name of it", { rope_scaling: { type: "linear" } }, /rope_scaling: found rope_type "linear"/],
+    ["an older name of it", { rope_scaling: { type: "dynamic" } }, /rope_scaling: found rope_type "dynamic"/],
+    [
+      "a scaled rotation without its factor",
+      { rope_scaling: { type: "linear" } },
+      /rope_scaling\.factor: found nothing; expected a number, as rope_type "linear" needs/,
+    ],
+    [
+      "a rotation for each kind of layer where the family has one",
+      { rope_parameters: { full_attention: { rope_theta: 5 } } },
+      /rope_parameters: found a rotation for each kind of layer; expected one for all layers/,
+    ],
     ["another activation", { hidden_act: "gelu" }, /hidden_act: found "gelu"; expected "silu"/],
     ["biases", { attention_bias: true }, /attention_bias: found true; expected false/],
-    ["a sliding window", { use_sliding_window: true }, /use_sliding_window: found true/],
+    [
+      "a sliding window without its length",
+      { use_sliding_window: true, max_window_layers: 1 },
+      /sliding_window: found nothing; expected a number of tokens/,
+    ],
     [
       "layers of another kind",
       { layer_types: ["full_attention", "sliding_attention", "full_attention"] },

@@ -14,6 +14,7 @@ import { lossGradient } from "../../src/train/forwardBackward.ts"
 import { fixture, hasFixture, json, maxDifference, relativeError, tensorsOf } from "../_internals/fixtures.ts"
 
 const Meta = Schema.Struct({
+  checkpoint: Schema.String,
   lr: Schema.Number,
   betas: Schema.Tuple([Schema.Number, Schema.Number]),
   eps: Schema.Number,
@@ -32,13 +33,26 @@ const AdapterConfig = Schema.Struct({
 })
 
 const engine = await create()
-const checkpoint = Effect.runSync(openCheckpoint(fixture("checkpoints/qwen3")))
-const { decoder } = Effect.runSync(loadDecoder(engine, checkpoint))
-
-const cases = ["qwen3_all", "qwen3_qv_rslora", "qwen3_regex_layer0"].filter((name) => hasFixture(`lora/${name}`))
+const names = [
+  "qwen3_all",
+  "qwen3_qv_rslora",
+  "qwen3_regex_layer0",
+  "qwen25_all",
+  "llama32_all",
+  "gemma2_all",
+  "gemma3_qkvo",
+]
+const cases = names.filter((name) => hasFixture(`lora/${name}`))
 describe.each(cases)("%s", (name) => {
   const vectors = tensorsOf(`lora/${name}/vectors.safetensors`)
   const meta = json(`lora/${name}/meta.json`, Meta)
+  const checkpoint = Effect.runSync(openCheckpoint(fixture(`checkpoints/${meta.checkpoint}`)))
+  const { decoder } = Effect.runSync(loadDecoder(engine, checkpoint))
+  const cap = decoder.spec.logitSoftcap
+  const logitsOf = (tokens: ReadonlyArray<number>, lora?: Lora) => {
+    const logits = sequenceLogits(decoder, tokens, lora)
+    return cap === undefined ? logits : logits.map((x) => cap * Math.tanh(x / cap))
+  }
   const config = json(`lora/${name}/adapter_init/adapter_config.json`, AdapterConfig)
   const adapter = (at: string) => {
     const file = tensorsOf(`lora/${name}/${at}/adapter_model.safetensors`)
@@ -69,8 +83,8 @@ describe.each(cases)("%s", (name) => {
   it("logits with the adapter, and without it", () => {
     const lora = load()
     const tokens = ids.slice(0, width)
-    expect(maxDifference(sequenceLogits(decoder, tokens, lora), vectors.f32("logits_row0"))).toBeLessThanOrEqual(1e-4)
-    const last = sequenceLogits(decoder, tokens).slice(-decoder.spec.vocab)
+    expect(maxDifference(logitsOf(tokens, lora), vectors.f32("logits_row0"))).toBeLessThanOrEqual(1e-4)
+    const last = logitsOf(tokens).slice(-decoder.spec.vocab)
     expect(maxDifference(last, vectors.f32("base_logits_row0_last"))).toBeLessThanOrEqual(1e-4)
     lora.free()
   })
@@ -102,10 +116,15 @@ describe.each(cases)("%s", (name) => {
     }
     const after = adapter("adapter_step3")
     expect(lora.state().tensors.size).toBe(after.size)
+    // AdamW divides a gradient by its own size, so what f32 leaves open of one near 0 shows in the other families' tensors (6.4e-5
+    // seen; test/parity says of which elements that is true).
+    const bound = meta.checkpoint.startsWith("qwen3") ? 1e-5 : 1e-4
     for (const [key, { data }] of lora.state().tensors)
-      expect(maxDifference(data, after.get(key)?.data ?? [])).toBeLessThanOrEqual(1e-5)
-    const last = sequenceLogits(decoder, ids.slice(0, width), lora).slice(-decoder.spec.vocab)
-    expect(maxDifference(last, vectors.f32("merged_step3_logits_row0_last"))).toBeLessThanOrEqual(1e-4)
+      expect(maxDifference(data, after.get(key)?.data ?? [])).toBeLessThanOrEqual(bound)
+    const last = logitsOf(ids.slice(0, width), lora).slice(-decoder.spec.vocab)
+    expect(maxDifference(last, vectors.f32("merged_step3_logits_row0_last"))).toBeLessThanOrEqual(
+      meta.checkpoint.startsWith("qwen3") ? 1e-4 : 2e-4,
+    )
     lora.free()
     expect(engine.memory().tensors).toBe(before)
   })

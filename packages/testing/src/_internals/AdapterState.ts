@@ -3,7 +3,8 @@
  * the name, the split into micro-batches or the order of the groups in them.
  */
 import { readFile, mkdir, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import type { MemoryFiles } from "../MemoryFiles.ts"
 import type { ForwardBackwardRequest } from "./contracts.ts"
 import { digest, mix, mixTokens } from "./hash.ts"
 
@@ -47,22 +48,44 @@ export const step = (state: AdapterState, learningRate: number): AdapterState =>
         gradient: NONE,
       }
 
-/** Files under PEFT's names. The weights' file is a safetensors header without tensors. */
-export const save = async (state: AdapterState, folder: string, optimizer: boolean): Promise<void> => {
+const writeTo = async (files: MemoryFiles | undefined, path: string, bytes: Uint8Array): Promise<void> => {
+  if (files !== undefined) return files.write(path, bytes)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, bytes)
+}
+
+const readFrom = async (files: MemoryFiles | undefined, path: string): Promise<Uint8Array> => {
+  if (files === undefined) return readFile(path)
+  const found = files.read(path)
+  if (found === undefined) throw new Error(`there is no file ${path}`)
+  return found
+}
+
+/** Files under PEFT's names, on the disk or in memory. The weights' file is a safetensors header without tensors. */
+export const save = async (
+  state: AdapterState,
+  folder: string,
+  optimizer: boolean,
+  files: MemoryFiles | undefined,
+): Promise<void> => {
   const header = JSON.stringify({ __metadata__: { digest: state.digest, updates: String(state.updates) } })
   const bytes = Buffer.alloc(8 + Buffer.byteLength(header))
   bytes.writeBigUInt64LE(BigInt(Buffer.byteLength(header)))
   bytes.write(header, 8)
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, "adapter_model.safetensors"), bytes)
-  await writeFile(join(folder, "adapter_config.json"), `${JSON.stringify({ peft_type: "LORA", scripted: true })}\n`)
-  if (optimizer) await writeFile(join(folder, "optimizer.safetensors"), bytes)
+  const config = `${JSON.stringify({ peft_type: "LORA", scripted: true })}\n`
+  await writeTo(files, join(folder, "adapter_model.safetensors"), bytes)
+  await writeTo(files, join(folder, "adapter_config.json"), Buffer.from(config))
+  if (optimizer) await writeTo(files, join(folder, "optimizer.safetensors"), bytes)
 }
 
 /** Undefined where the file is not one of `save`. */
-export const load = async (folder: string, optimizer: boolean): Promise<AdapterState | undefined> => {
-  const bytes = await readFile(join(folder, optimizer ? "optimizer.safetensors" : "adapter_model.safetensors"))
-  const header: unknown = JSON.parse(bytes.toString("utf8", 8))
+export const load = async (
+  folder: string,
+  optimizer: boolean,
+  files: MemoryFiles | undefined,
+): Promise<AdapterState | undefined> => {
+  const bytes = await readFrom(files, join(folder, optimizer ? "optimizer.safetensors" : "adapter_model.safetensors"))
+  const header: unknown = JSON.parse(Buffer.from(bytes).toString("utf8", 8))
   if (typeof header !== "object" || header === null || !("__metadata__" in header)) return undefined
   const { __metadata__: found } = header
   if (typeof found !== "object" || found === null || !("digest" in found) || !("updates" in found)) return undefined

@@ -1,7 +1,7 @@
 /** A scripted model and the record of what it was asked, as plain values. */
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
-import type { Options, ScriptedModel } from "../ScriptedModel.ts"
+import type { Faults, Options, ScriptedModel } from "../ScriptedModel.ts"
 import * as State from "./AdapterState.ts"
 import { characterTokenizer } from "./CharacterTokenizer.ts"
 import type {
@@ -41,6 +41,10 @@ const logprobs = (digest: string, tokens: Tokens, from: number, temperature: num
   return found
 }
 
+/** The failure of the n-th call: looked up, or asked for. */
+const failureOf = <E>(plan: Faults<E> | undefined, call: number): E | undefined =>
+  typeof plan === "function" ? plan(call) : plan?.[call]
+
 const storage = <A>(path: string, what: string, io: () => Promise<A>) =>
   Effect.tryPromise({
     try: io,
@@ -79,7 +83,7 @@ export const make = (options: Options = {}): { readonly model: Service; readonly
       const call = ++counts[method]
       const kept: Array<Parameters<Service[M]>[0]> = (requests[method] ??= [])
       kept.push(request)
-      const failure = options.failures?.[method]?.[call]
+      const failure = failureOf(options.failures?.[method], call)
       const delay = options.delays?.[method]
       const wait: Effect.Effect<void> = delay === undefined ? Effect.void : Effect.sleep(delay)
       if (failure === undefined) return Effect.andThen(wait, answer)
@@ -261,7 +265,7 @@ export const make = (options: Options = {}): { readonly model: Service; readonly
         storage(folder, "save the adapter to", async () => {
           const state = adapters.get(adapter)
           if (state === undefined) throw new Error(`there is no adapter ${adapter}`)
-          await State.save(state, folder, optimizer)
+          await State.save(state, folder, optimizer, options.files)
         }),
       ),
     loadState: (adapter, folder, { optimizer }) =>
@@ -269,7 +273,7 @@ export const make = (options: Options = {}): { readonly model: Service; readonly
         "loadState",
         adapter,
         Effect.flatMap(
-          storage(folder, "load the adapter from", () => State.load(folder, optimizer)),
+          storage(folder, "load the adapter from", () => State.load(folder, optimizer, options.files)),
           (state) => {
             if (state === undefined) {
               const expected = "an adapter that a scripted model saved"

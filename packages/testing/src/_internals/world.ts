@@ -11,6 +11,12 @@ export interface World {
 /** Time stands still and every random number is the same: two runs in it differ by state or by order alone. */
 export const still: World = { now: 1_700_000_000_000, random: undefined }
 
+/** How to put back what a body has left behind: one that is terminated by a time limit runs no `finally`. */
+let putBack: (() => void) | undefined
+
+/** Puts the real world back, where a terminated body has left another. */
+export const leaveWorld = (): void => putBack?.()
+
 export const inWorld = <A>(world: World, body: () => A): A => {
   const real = { Date: globalThis.Date, random: Math.random }
   // `now` stands on the prototype, unless a fake clock has put its own in front.
@@ -22,15 +28,20 @@ export const inWorld = <A>(world: World, body: () => A): A => {
     construct: (date, given, subclass) => Reflect.construct(date, given.length === 0 ? [world.now] : given, subclass),
     get: (date, key) => (key === "now" ? () => world.now : Reflect.get(date, key)),
   })
+  const restore = () => {
+    globalThis.Date = real.Date
+    if (fake === undefined) Reflect.deleteProperty(performance, "now")
+    else Object.defineProperty(performance, "now", fake)
+    Math.random = real.random
+    putBack = undefined
+  }
   try {
+    putBack = restore
     globalThis.Date = stopped
     performance.now = () => (world.now % 1e9) * 1.0007
     Math.random = world.random === undefined ? () => 0.5 : next
     return body()
   } finally {
-    globalThis.Date = real.Date
-    if (fake === undefined) Reflect.deleteProperty(performance, "now")
-    else Object.defineProperty(performance, "now", fake)
-    Math.random = real.random
+    restore()
   }
 }

@@ -1,0 +1,53 @@
+/** What is in the engine folder: `engine.json`, written once an engine has loaded. */
+import { engineFolder, enginesFolder } from "@hmx/lm"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { join } from "node:path"
+import { Machine } from "./Machine.ts"
+
+/** What an install leaves behind. */
+export const Manifest = Schema.Struct({
+  name: Schema.String,
+  /** Of the wheel, as it is pinned. */
+  version: Schema.String,
+  cuda: Schema.Boolean,
+  /** As the engine said it when it was loaded. */
+  device: Schema.String,
+})
+export type Manifest = typeof Manifest.Type
+
+/** One of the folders of engines. */
+export interface Place {
+  readonly folder: string
+  /** Undefined where there is a folder and no word of a finished install. */
+  readonly manifest: Manifest | undefined
+}
+
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))
+
+/** Undefined where there is no folder. */
+export const installed = Effect.fnUntraced(function* (name: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { env } = yield* Machine
+  const folder = engineFolder(name, env)
+  if (!(yield* fs.exists(folder))) return undefined
+  const text = yield* Effect.orElseSucceed(fs.readFileString(join(folder, "engine.json")), () => "")
+  return { folder, manifest: Option.getOrUndefined(decode(text)) } satisfies Place
+})
+
+/** A folder under which an install is at work, or was. */
+export const partialName = (name: string, pid: number): string => `.${name}-${pid}`
+
+/** Folders of installs that did not end, with the process of each. */
+export const unfinished = Effect.fnUntraced(function* (name: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { env } = yield* Machine
+  const engines = enginesFolder(env)
+  const names = yield* Effect.orElseSucceed(fs.readDirectory(engines), () => [])
+  return names.flatMap((entry) => {
+    const pid = new RegExp(String.raw`^\.${name}-(\d+)$`).exec(entry)?.[1]
+    return pid === undefined ? [] : [{ folder: join(engines, entry), pid: Number(pid) }]
+  })
+})

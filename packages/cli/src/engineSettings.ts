@@ -1,0 +1,33 @@
+/** What the engine's flags mean: the module that is loaded, its options, and what the environment must say before it is. */
+import type { Engine } from "./Models.ts"
+
+export interface EngineSettings {
+  readonly module: "@hmx/engine-tfjs" | "@hmx/engine-torch"
+  readonly options: { readonly [name: string]: unknown }
+  readonly env: { readonly [name: string]: string }
+}
+
+/** `auto` has been decided before. A variable that is set already stays. */
+export const engineSettings = (
+  { backend, device, engine, threads }: Engine & { readonly engine: Exclude<Engine["engine"], "auto"> },
+  env: { readonly [name: string]: string | undefined },
+): EngineSettings => {
+  const common = { ...(threads === undefined ? {} : { threads }), ...(device === undefined ? {} : { device }) }
+  if (engine === "torch") return { module: "@hmx/engine-torch", options: common, env: {} }
+  if (engine === "tfjs") return { module: "@hmx/engine-tfjs", options: { ...common, backend }, env: {} }
+  const wanted: { readonly [name: string]: string } = {
+    // Its words about the processor are for those who compile it.
+    TF_CPP_MIN_LOG_LEVEL: "2",
+    // Else it takes the GPU's whole memory at once.
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    ...(threads === undefined ? {} : { TF_NUM_INTRAOP_THREADS: String(threads) }),
+    ...(device === "cuda" ? {} : { CUDA_VISIBLE_DEVICES: "-1" }),
+  }
+  return {
+    module: "@hmx/engine-tfjs",
+    options: { ...common, device: device ?? "cpu", backend: "tensorflow" },
+    env: Object.fromEntries(
+      Object.entries(wanted).filter(([name]) => env[name] === undefined || name === "TF_NUM_INTRAOP_THREADS"),
+    ),
+  }
+}

@@ -1,0 +1,162 @@
+/** `hmx model MODEL`: shape, memory, tokenizer, template and licence, from a checkpoint's folder or the known models. No weight is read. */
+import { type KnownModel, knownModel, type ModelConfig, openTokenizer, readConfig, shapeOfConfig } from "@hmx/lm"
+import { checkpoint } from "@hmx/nano"
+import { escape, format, Table } from "@hmx/report"
+import * as Effect from "effect/Effect"
+import { LoRAUpdate, type ModelShape, Prompts, Sample, Stage } from "hmx"
+import { closeSync, openSync, readdirSync, readSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { checkpointFolder, isMissing } from "./checkpointFolder.ts"
+import { namedModel } from "./namedModel.ts"
+import { locateFrom } from "./paths.ts"
+
+export interface Options {
+  readonly model: string
+  readonly groupSize: number
+  readonly tokens: number
+  readonly rank: number
+}
+
+/** What is printed of a model beside its shape. */
+interface Facts {
+  readonly name: string
+  readonly config: ModelConfig
+  readonly tokenizer: string
+  readonly template: string
+  readonly licence: string
+}
+
+export const model = Effect.fnUntraced(function* (options: Options) {
+  const facts = yield* factsOf(options.model)
+  const { spec } = facts.config
+  const shape = shapeOfConfig(facts.config, 2)
+  const layers = spec.sliding?.layers.filter((slides) => slides).length ?? 0
+  const heads = `${spec.heads} heads of ${spec.headDim} (${spec.kvHeads} for keys and values)`
+  const lines: ReadonlyArray<readonly [string, string]> = [
+    ["family", `${spec.family}, ${spec.layers} layers of ${spec.hidden}, ${heads}, MLP ${spec.ffn}`],
+    ...(spec.sliding === undefined
+      ? []
+      : [["window", `${spec.sliding.window} tokens in ${layers} of the layers`] as const]),
+    ["vocabulary", `${spec.vocab}, ${spec.tied ? "the head is the embedding" : "a head of its own"}`],
+    ["context", `${spec.context} tokens`],
+    ["parameters", `${shape.parameters.toLocaleString("en-GB")}, stored as ${facts.config.dtype}`],
+    ["tokenizer", facts.tokenizer],
+    ["template", facts.template],
+    ["licence", facts.licence],
+  ]
+  const { groupSize, rank, tokens } = options
+  process.stdout.write(
+    [
+      escape(facts.name),
+      ...lines.map(([label, text]) => `  ${label.padEnd(11)}${escape(text)}`),
+      "",
+      `memory for one group at a time: a prompt of ${tokens} tokens, ${groupSize} × ${tokens} tokens of answers, LoRA rank ${rank}`,
+      "",
+      memory(shape, options),
+      "",
+    ].join("\n"),
+  )
+})
+
+const factsOf = Effect.fnUntraced(function* (word: string) {
+  const named = namedModel(word)
+  const found = yield* Effect.result(checkpointFolder(named, locateFrom(process.cwd()), fileURLToPath(checkpoint)))
+  if (found._tag === "Success") return yield* fromFolder(found.success.name, found.success.folder)
+  const known = named.kind === "hf" && isMissing(found.failure) ? knownModel(named.repo) : undefined
+  if (known === undefined) return yield* Effect.fail(found.failure)
+  const model = yield* known
+  return fromKnown(model.known, model.config)
+})
+
+const fromKnown = ({ licence, repo, template, tokenizer }: KnownModel, config: ModelConfig): Facts => ({
+  name: `${repo}: known, not downloaded`,
+  config,
+  tokenizer,
+  template,
+  licence,
+})
+
+const fromFolder = Effect.fnUntraced(function* (name: string, folder: string) {
+  const config = yield* readConfig(folder)
+  const tokenizer = yield* openTokenizer(folder, config.spec.vocab)
+  const answer = { role: "user", content: "?" }
+  const plain = yield* Effect.result(tokenizer.renderChat([answer]))
+  const system = yield* Effect.result(tokenizer.renderChat([{ role: "system", content: "?" }, answer]))
+  const facts: Facts = {
+    name,
+    config,
+    tokenizer: `${tokenizer.size} tokens, ${tokenizer.special.length} of them special`,
+    template:
+      plain._tag === "Failure"
+        ? "none that can be used"
+        : system._tag === "Failure"
+          ? "refuses a system role"
+          : "takes a system role",
+    licence: licenceOf(folder),
+  }
+  return facts
+})
+
+/** Bytes of a README that are looked at for its licence. */
+const headBytes = 4096
+
+/** What the folder says of its licence: the README's own field, else the name of a licence's file. */
+const licenceOf = (folder: string): string => {
+  const names = readdirSync(folder)
+  if (names.includes("README.md")) {
+    const head = Buffer.alloc(headBytes)
+    const file = openSync(join(folder, "README.md"), "r")
+    try {
+      const read = readSync(file, head, 0, headBytes, 0)
+      const field = /^license:\s*(\S[^\n]*)$/m.exec(head.toString("utf8", 0, read))?.[1]
+      if (field !== undefined) return field
+    } finally {
+      closeSync(file)
+    }
+  }
+  return names.find((name) => /^licen[cs]e/i.test(name)) ?? "not said in the folder"
+}
+
+const columns: ReadonlyArray<Table.Column> = [
+  { title: "", align: "left" },
+  { title: "weights", align: "right" },
+  { title: "beside them", align: "right" },
+  { title: "together", align: "right" },
+  { title: "of 16 GiB", align: "right" },
+  { title: "of 24 GiB", align: "right" },
+]
+
+/** What the stages themselves reserve, with weights of 16 and of 32 bits. */
+const memory = (shape: ModelShape, { groupSize, rank, tokens }: Options): string => {
+  const load: Stage.Load = {
+    model: { kind: "nano" },
+    prompts: Prompts.inline(["?"], { perStep: 1 }),
+    memory: "16 GiB",
+    steps: 1,
+    seed: 0,
+    groupSize,
+    promptTokens: tokens,
+    maxNewTokens: tokens,
+  }
+  const update = (recompute: boolean) => LoRAUpdate.stage({ rank, learningRate: 1e-4, loss: "dapo", recompute })
+  const work: ReadonlyArray<readonly [string, Stage.Any]> = [
+    ["sampling", Sample.stage({ groupSize, maxNewTokens: tokens })],
+    ["training", update(false)],
+    ["training, recomputing", update(true)],
+  ]
+  const rows = [2, 4].flatMap((bytesPerWeight) =>
+    work.map(([what, stage]) => {
+      const held = { ...shape, bytesPerWeight }
+      const weights = shape.parameters * bytesPerWeight
+      const beside = Stage.reserve(stage, held, load).reduce((sum, { bytes }) => sum + bytes, 0)
+      const of = (gib: number) => {
+        const share = (weights + beside) / (gib * 2 ** 30)
+        return `${share > 1 ? "✗ " : ""}${Math.round(100 * share)} %`
+      }
+      const bits = `${8 * bytesPerWeight}-bit ${what}`
+      return [bits, format.bytes(weights), format.bytes(beside), format.bytes(weights + beside), of(16), of(24)]
+    }),
+  )
+  return Table.render(columns, rows)
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest"
+import { parseGpus } from "../../src/doctor/gpus.ts"
+import { fits, paperModels } from "../../src/doctor/paperModels.ts"
+import { problems } from "../../src/doctor/problems.ts"
+import { parseFeatures } from "../../src/doctor/processor.ts"
+import { render } from "../../src/doctor/render.ts"
+
+const GiB = 2 ** 30
+
+describe("the paper's models", () => {
+  test.each([
+    ["Qwen3-0.6B", 596_049_920],
+    ["Gemma-2-2B", 2_614_341_888],
+    ["Llama-3.2-3B", 3_212_749_824],
+    ["Qwen3-4B", 4_022_468_096],
+    ["Qwen3-8B", 8_190_735_360],
+  ])("%s has as many parameters as its checkpoint", (name, parameters) => {
+    expect(paperModels(2).find((model) => model.name === name)?.parameters).toBe(parameters)
+  })
+
+  test("more memory never takes a model away, and never wants more sparing settings than less", () => {
+    const order = [undefined, "recompute: true, microBatchGroups: 1", "recompute: true", "as it is"]
+    const [small, large] = [fits(12 * GiB, 2), fits(80 * GiB, 2)]
+    for (const [i, fit] of small.entries())
+      expect(order.indexOf(large[i]?.settings)).toBeGreaterThanOrEqual(order.indexOf(fit.settings))
+    expect(large.every(({ settings }) => settings !== undefined)).toBe(true)
+    expect(fits(GiB, 2).every(({ settings }) => settings === undefined)).toBe(true)
+    for (const { bytes, settings } of small) expect(bytes <= 12 * GiB).toBe(settings !== undefined)
+  })
+})
+
+test("what nvidia-smi and /proc/cpuinfo say", () => {
+  expect(parseGpus("NVIDIA H200, 570.1, 143771, 143000\nnonsense\n")).toEqual([
+    { name: "NVIDIA H200", driver: "570.1", memory: 143_771 * 2 ** 20, free: 143_000 * 2 ** 20 },
+  ])
+  expect(parseFeatures("flags\t\t: fpu avx2 fma avx512f avx512_bf16\n")).toEqual([
+    "avx2",
+    "fma",
+    "avx512",
+    "avx512-bf16",
+  ])
+  expect(parseFeatures("hw: x\n")).toBeUndefined()
+})
+
+const machine = {
+  node: "24.1.0",
+  platform: "linux-x64",
+  processor: { model: "\u001b[31mX", cores: 2, features: ["avx2", "avx512-bf16"] },
+  memory: { total: 24 * GiB, available: 20 * GiB },
+  disk: { folder: "/h", free: 50 * GiB },
+  gpus: [],
+  engines: [{ name: "torch", present: true, version: "2.13.0+cpu", device: "cpu", how: "python3" }],
+  auto: { engine: "torch", device: "cpu" },
+  models: { room: 24 * GiB, fits: fits(24 * GiB, 2) },
+} as const
+
+test("a good machine has no problems, and each lack its own sentence", () => {
+  expect(problems(machine)).toEqual([])
+  const gpu = { name: "G", driver: "1", memory: 8 * GiB, free: 8 * GiB }
+  expect(problems({ ...machine, gpus: [gpu] })).toEqual([expect.stringContaining("install torch --cuda")])
+  expect(problems({ ...machine, engines: [] })).toEqual([expect.stringContaining("no libtorch")])
+  expect(problems({ ...machine, node: "22.1.0" })).toEqual([expect.stringContaining("Node 24")])
+  expect(problems({ ...machine, disk: { folder: "/h", free: 1 } })).toEqual([expect.stringContaining("HMX_HOME")])
+  expect(problems({ ...machine, models: { room: GiB, fits: fits(GiB, 2) } })).toEqual([
+    expect.stringContaining("no model of the paper fits"),
+  ])
+})
+
+test("the report names what it found, and escapes it", () => {
+  const text = render({ ...machine, problems: ["a problem"] })
+  expect(text).toContain("engine torch: 2.13.0+cpu, cpu, found by: python3")
+  expect(text).toContain("- a problem")
+  expect(text).not.toContain("\u001b")
+})

@@ -1,0 +1,91 @@
+/** TensorFlow's own library through tfjs's Node binding: the user's own install where it loads, else HMX's engine folder. */
+import { createRequire } from "node:module"
+import { availableParallelism } from "node:os"
+import * as util from "node:util"
+import { EngineMisuse, EngineUnavailable } from "@hmx/lm"
+import type { KernelBackend } from "@tensorflow/tfjs-core"
+import { asBackend, kernelOf } from "./backends.ts"
+import type { Loaded } from "./Device.ts"
+import { absence, findTensorflow, type PresentTensorflow } from "./findTensorflow.ts"
+
+export interface TensorflowOptions {
+  readonly threads?: number | undefined
+  readonly device?: "cpu" | "cuda" | undefined
+}
+
+interface Binding {
+  readonly backend: () => KernelBackend
+}
+
+/** Of the environment, which TensorFlow reads when it starts: a worker's `process.env` is a copy that it does not see. */
+const THREADS = "TF_NUM_INTRAOP_THREADS"
+
+/**
+ * Rows of a product and elements of a function that TensorFlow's CPU kernels compute alike (measured with 2.21, widths from 24 to 2048, one and
+ * two threads): the vector code's blocks.
+ */
+const BLOCKS = { rows: 24, elements: 16 }
+
+export async function loadTensorflow({ device, threads }: TensorflowOptions): Promise<Loaded> {
+  const set = Number(process.env[THREADS])
+  if (threads !== undefined && threads !== set)
+    throw new EngineMisuse(
+      `create: threads is ${threads}; TensorFlow reads ${THREADS} before the first engine is made: set it to ${threads}`,
+    )
+  const { backend, how } = firstThatLoads()
+  const gpu = "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true
+  if (device !== undefined && gpu !== (device === "cuda"))
+    throw new EngineUnavailable(
+      "engine tensorflow",
+      gpu ? "a GPU, which it uses" : `no GPU that it can use (${how})`,
+      gpu
+        ? "CUDA_VISIBLE_DEVICES=-1 for a run on the CPU"
+        : "an NVIDIA driver and `hmx engine install tensorflow --cuda`, or the device cpu",
+    )
+  const kernel = kernelOf("tensorflow")
+  const view = kernel("Reshape")
+  return {
+    name: "tensorflow",
+    version: versionOf(backend),
+    device: gpu ? "cuda:0" : "cpu",
+    threads: set > 0 ? set : availableParallelism(),
+    backend: asBackend(backend),
+    kernel,
+    ...(view === undefined ? {} : { view }),
+    ...(gpu ? {} : { blocks: BLOCKS }),
+    // One binding a process; it ends with it.
+    close: () => {},
+  }
+}
+
+function firstThatLoads(): { readonly backend: KernelBackend; readonly how: PresentTensorflow["how"] } {
+  const require = createRequire(import.meta.url)
+  // The binding calls two helpers that Node 23 took out of `util`.
+  const legacy = { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray }
+  for (const [key, helper] of Object.entries(legacy))
+    if (!(key in util)) Object.assign(require("node:util"), { [key]: helper })
+  const reasons: Array<string> = []
+  for (const { folder, how } of findTensorflow()) {
+    try {
+      const binding: Binding = require(folder)
+      return { backend: binding.backend(), how }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.split("\n")[0] : String(error)
+      reasons.push(`${folder} does not load (${reason?.slice(0, 300)})`)
+    }
+  }
+  if (reasons.length === 0) throw absence(process.env)
+  throw new EngineUnavailable(
+    "engine tensorflow",
+    reasons.join("; "),
+    "a binding that does: `hmx engine install tensorflow`",
+  )
+}
+
+/** TensorFlow's own version: the binding's says nothing of what computes. */
+function versionOf(backend: KernelBackend): string {
+  const binding: unknown = "binding" in backend ? backend.binding : undefined
+  const found: unknown =
+    typeof binding === "object" && binding !== null && "TF_Version" in binding ? binding.TF_Version : undefined
+  return typeof found === "string" ? found : ""
+}

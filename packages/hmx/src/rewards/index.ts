@@ -1,0 +1,11 @@
+/** Rewards worth having. Each keeps the laws of rewards, or says in its `laws` which it breaks and why. */
+export { chrF } from "./chrF.ts"
+export { contains } from "./contains.ts"
+export { exactAnswer } from "./exactAnswer.ts"
+export { json } from "./json.ts"
+export { type Language, language } from "./language.ts"
+export { lengthNear } from "./lengthNear.ts"
+export { overlong } from "./overlong.ts"
+export { regex } from "./regex.ts"
+export { repetition } from "./repetition.ts"
+export { tokenF1 } from "./tokenF1.ts"

@@ -1,0 +1,13 @@
+/** What can be known of an experiment from its text and its value: `hmx check`, `hmx graph`, and a start for new files. */
+export { check, type Checked, type CheckOptions, type Examined } from "./check.ts"
+export { type Code, codes } from "./codes.ts"
+export type { Edit, Finding, Place } from "./Finding.ts"
+export { applyFixes } from "./fix.ts"
+export { asAnnotations, asJson, asText, summary } from "./print.ts"
+export { amount, type Graph, graphOf } from "./graph/Graph.ts"
+export { mermaid } from "./graph/mermaid.ts"
+export { svg } from "./graph/svg.ts"
+export { text } from "./graph/text.ts"
+export { experimentsIn } from "./load.ts"
+export { create } from "./start/create.ts"
+export type { Kind } from "./start/templates.ts"

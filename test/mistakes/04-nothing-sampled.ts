@@ -1,0 +1,20 @@
+/** The judge comes first, and there is nothing to judge.
+ * expect: HMX101
+ */
+import { heldOut } from "@hmx/evals"
+import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Reward, SelfJudge } from "hmx"
+
+const brevity = Reward.make("brevity", { version: 1, score: (answer) => 1 / (1 + answer.text.length) })
+
+export default Experiment.make("04-nothing-sampled", {
+  model: Model.nano,
+  prompts: Prompts.inline(["How are you?", "What is tea?", "Who are you?", "Do you sleep?"], { perStep: 2, heldOut: ["Are you glad?", "What is rain?"] }),
+  memory: "1 GiB",
+  steps: 10,
+  seed: 7,
+}).pipe(
+  SelfJudge.stage({ rubric: brevity, judge: "frozen" }),
+  GroupAdvantage.stage({ scale: "group" }),
+  LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, loss: "dapo" }),
+  Evaluate.stage({ tasks: [heldOut(brevity, "frozen")], when: ["before", "after"] }),
+)

@@ -1,0 +1,23 @@
+/** Settings that are computed. */
+import { heldOut } from "@hmx/evals"
+import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Reward, Sample, SelfJudge } from "hmx"
+
+const brevity = Reward.make("brevity", { version: 1, score: (answer) => 1 / (1 + answer.text.length) })
+const size = Number("4") * 2
+
+export default Experiment.make("18-computed", {
+  model: Model.nano,
+  prompts: Prompts.inline(["How are you?", "What is tea?", "Who are you?", "Do you sleep?"], {
+    perStep: 2,
+    heldOut: ["Are you glad?", "What is rain?"],
+  }),
+  memory: "1 GiB",
+  steps: 5 * size,
+  seed: 7,
+}).pipe(
+  Sample.stage({ groupSize: size, maxNewTokens: 48 }),
+  SelfJudge.stage({ rubric: brevity, judge: "frozen" }),
+  GroupAdvantage.stage({ scale: "group" }),
+  LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, loss: "dapo" }),
+  Evaluate.stage({ tasks: [heldOut(brevity, "frozen")], when: ["before", "after"] }),
+)

@@ -1,0 +1,35 @@
+/** A contrast of two arms. */
+import { heldOut } from "@hmx/evals"
+import {
+  Evaluate,
+  Experiment,
+  GroupAdvantage,
+  LoRAUpdate,
+  Model,
+  Prompts,
+  Reward,
+  Sample,
+  SelfJudge,
+  contrast,
+} from "hmx"
+
+const brevity = Reward.make("brevity", { version: 1, score: (answer) => 1 / (1 + answer.text.length) })
+const length = Reward.make("length", { version: 1, score: (answer) => Math.min(1, answer.text.length / 200) })
+
+const base = Experiment.make("22-contrast", {
+  model: Model.nano,
+  prompts: Prompts.inline(["How are you?", "What is tea?", "Who are you?", "Do you sleep?"], {
+    perStep: 2,
+    heldOut: ["Are you glad?", "What is rain?"],
+  }),
+  memory: "1 GiB",
+  steps: 10,
+  seed: 7,
+}).pipe(
+  Sample.stage({ groupSize: 8, maxNewTokens: 48, temperature: 0.8 }),
+  SelfJudge.stage({ rubric: brevity, judge: "frozen" }),
+  GroupAdvantage.stage({ scale: "group" }),
+  LoRAUpdate.stage({ rank: 8, learningRate: 5e-3, loss: "dapo" }),
+  Evaluate.stage({ tasks: [heldOut(brevity, "frozen")], when: ["before", "after"] }),
+)
+export default contrast(base, { short: (e) => e.reward(brevity), long: (e) => e.reward(length) })

@@ -3,7 +3,8 @@
  * operation takes (its arguments are checked, its result is recorded).
  */
 import type { DType, EngineInfo, EngineMemory, Tensor, Tensors, Vjp } from "@hmx/lm"
-import { broadcast, misuse, own, shaped, sized } from "./check.ts"
+import { broadcastShape, checkShape, checkSize, misuse } from "@hmx/lm"
+import { own } from "./check.ts"
 import { Composed } from "./Composed.ts"
 import type { Loaded } from "./Device.ts"
 import { Device } from "./Device.ts"
@@ -68,7 +69,7 @@ export abstract class EngineCore {
 
   upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
     this.open("upload")
-    sized(shape, data.length, "upload")
+    checkSize(shape, data.length, "upload")
     if (dtype === "bf16" || dtype === "f16") {
       if (!(data instanceof Uint16Array)) misuse("upload", `${dtype} comes as a Uint16Array of its bits`)
       return this.device.write(widen(data, dtype), shape)
@@ -110,7 +111,7 @@ export abstract class EngineCore {
       this.ledger.openTape(tape)
       return tape.toVjp(outputs, xs, ps, (cotangent, output) => {
         const g = this.own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
-        shaped(g, output.shape, at, "a cotangent")
+        checkShape(g, output.shape, at, "a cotangent")
         return g
       })
     } catch (error) {
@@ -132,7 +133,7 @@ export abstract class EngineCore {
   protected pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle] {
     const x = this.own(a, where, "f32")
     const y = this.own(b, where, "f32")
-    broadcast(x.shape, y.shape, where)
+    broadcastShape(x.shape, y.shape, where)
     return [x, y]
   }
   protected empty(shape: ReadonlyArray<number>, dtype: DType): Handle {

@@ -2,7 +2,7 @@
  * `Engine` on a tfjs backend. Each operation checks its arguments, computes, and records its pullback while a `vjp` runs.
  */
 import type { AdamWOptions, AdamWState, AttentionOptions, Engine, LogProbsOptions, LoraWeights, Tensor } from "@hmx/lm"
-import { misuse, positive, shaped, show, sized } from "./check.ts"
+import { checkPositive, checkShape, checkSize, misuse, showShape } from "@hmx/lm"
 import { EngineCore } from "./EngineCore.ts"
 import type { Handle } from "./Ledger.ts"
 import { sizeOf } from "./Ledger.ts"
@@ -15,14 +15,14 @@ export class TfjsEngine extends EngineCore implements Engine {
 
   reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
     const a = this.own(x, "reshape")
-    sized(shape, a.size, "reshape")
+    checkSize(shape, a.size, "reshape")
     const before = a.shape
     return this.one("reshape", [a], this.ops.reshape(a, [...shape]), [], ([dy]) => [dy && this.ops.reshape(dy, before)])
   }
   transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
     const a = this.own(x, "transpose")
     if (perm.length !== a.shape.length || a.shape.some((_, i) => !perm.includes(i)))
-      misuse("transpose", `[${perm.join(", ")}] does not permute ${show(a.shape)}`)
+      misuse("transpose", `[${perm.join(", ")}] does not permute ${showShape(a.shape)}`)
     const shape = perm.map((p) => a.shape[p] ?? 0)
     const ops = this.ops
     const permute = (t: Handle, by: ReadonlyArray<number>, to: ReadonlyArray<number>) =>
@@ -39,9 +39,9 @@ export class TfjsEngine extends EngineCore implements Engine {
   slice(x: Tensor, axis: number, start: number, length: number): Tensor {
     const a = this.own(x, "slice")
     const size = a.shape[axis]
-    if (size === undefined) return misuse("slice", `${show(a.shape)} has no axis ${axis}`)
+    if (size === undefined) return misuse("slice", `${showShape(a.shape)} has no axis ${axis}`)
     if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size)
-      misuse("slice", `${start} + ${length} is outside axis ${axis} of ${show(a.shape)}`)
+      misuse("slice", `${start} + ${length} is outside axis ${axis} of ${showShape(a.shape)}`)
     const ops = this.ops
     return this.one("slice", [a], ops.slice(a, axis, start, length), [], ([dy]) => {
       if (dy === undefined) return [undefined]
@@ -58,9 +58,9 @@ export class TfjsEngine extends EngineCore implements Engine {
     const parts = xs.map((x) => this.own(x, "concat"))
     const first = parts[0]
     if (first === undefined) return misuse("concat", "no tensors given")
-    if (first.shape[axis] === undefined) misuse("concat", `${show(first.shape)} has no axis ${axis}`)
+    if (first.shape[axis] === undefined) misuse("concat", `${showShape(first.shape)} has no axis ${axis}`)
     for (const p of parts) {
-      shaped(
+      checkShape(
         p,
         first.shape.map((d, i) => (i === axis ? -1 : d)),
         "concat",
@@ -83,7 +83,7 @@ export class TfjsEngine extends EngineCore implements Engine {
   gather(x: Tensor, ids: Tensor): Tensor {
     const table = this.own(x, "gather")
     const at = this.own(ids, "gather", "i32")
-    if (at.shape.length !== 1) misuse("gather", `ids are ${show(at.shape)}; expected [*]`)
+    if (at.shape.length !== 1) misuse("gather", `ids are ${showShape(at.shape)}; expected [*]`)
     const [rows = 0, ...rest] = table.shape
     if (table.shape.length === 0) misuse("gather", "a scalar has no rows")
     for (const id of this.device.peek(at, "gather"))
@@ -143,18 +143,18 @@ export class TfjsEngine extends EngineCore implements Engine {
     const at = "linear"
     const rows = this.own(x, at, "f32")
     const weight = this.own(w, at, "f32")
-    shaped(rows, [-1, -1], at, "x")
+    checkShape(rows, [-1, -1], at, "x")
     const [, I = 0] = rows.shape
-    shaped(weight, [-1, I], at, "w")
+    checkShape(weight, [-1, I], at, "w")
     const [O = 0] = weight.shape
     const bias = options.bias === undefined ? undefined : this.own(options.bias, at, "f32")
-    if (bias !== undefined) shaped(bias, [O], at, "bias")
+    if (bias !== undefined) checkShape(bias, [O], at, "bias")
     let lora: { a: Handle; b: Handle; scale: number } | undefined
     if (options.lora !== undefined) {
       const a = this.own(options.lora.a, at, "f32")
       const b = this.own(options.lora.b, at, "f32")
-      shaped(a, [-1, I], at, "lora.a")
-      shaped(b, [O, a.shape[0] ?? 0], at, "lora.b")
+      checkShape(a, [-1, I], at, "lora.a")
+      checkShape(b, [O, a.shape[0] ?? 0], at, "lora.b")
       lora = { a, b, scale: options.lora.scale }
     }
     const ops = this.ops
@@ -181,7 +181,7 @@ export class TfjsEngine extends EngineCore implements Engine {
     const a = this.own(x, at, "f32")
     const weight = this.own(w, at, "f32")
     if (a.shape.length === 0) misuse(at, "x has no axis")
-    shaped(weight, [a.shape.at(-1) ?? 0], at, "w")
+    checkShape(weight, [a.shape.at(-1) ?? 0], at, "w")
     const ops = this.ops
     const y = this.ledger.scope(() => (a.size === 0 ? this.empty(a.shape, "f32") : ops.rmsNorm(a, weight, eps)))
     return this.one(at, [a, weight], y, [a, weight], ([dy], [xs, ws]) => {
@@ -194,13 +194,13 @@ export class TfjsEngine extends EngineCore implements Engine {
   rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
     const at = "rotary"
     const a = this.own(x, at, "f32")
-    shaped(a, [-1, -1, -1], at, "x")
+    checkShape(a, [-1, -1, -1], at, "x")
     const [n = 0, , d = 0] = a.shape
     if (d % 2 !== 0) misuse(at, `the head dimension ${d} is odd`)
     const c = this.own(cos, at, "f32")
     const s = this.own(sin, at, "f32")
-    shaped(c, [n, d / 2], at, "cos")
-    shaped(s, [n, d / 2], at, "sin")
+    checkShape(c, [n, d / 2], at, "cos")
+    checkShape(s, [n, d / 2], at, "sin")
     const ops = this.ops
     const turn = (t: Handle, cs: Handle, sn: Handle, back: boolean) =>
       this.ledger.scope(() => (t.size === 0 ? this.empty(t.shape, "f32") : ops.rotary(t, cs, sn, back)))
@@ -214,14 +214,14 @@ export class TfjsEngine extends EngineCore implements Engine {
     const ks = this.own(k, at, "f32")
     const vs = this.own(v, at, "f32")
     const bias = this.own(options.bias, at, "f32")
-    shaped(qs, [-1, -1, -1, -1], at, "q")
+    checkShape(qs, [-1, -1, -1, -1], at, "q")
     const [B = 0, Tq = 0, H = 0, D = 0] = qs.shape
-    shaped(ks, [B, -1, -1, D], at, "k")
+    checkShape(ks, [B, -1, -1, D], at, "k")
     const [, Tk = 0, K = 0] = ks.shape
-    shaped(vs, [B, Tk, K, D], at, "v")
+    checkShape(vs, [B, Tk, K, D], at, "v")
     if (K === 0 || H % K !== 0) misuse(at, `${H} query heads are not a multiple of ${K} key heads`)
-    shaped(bias, [bias.shape[0] === 1 ? 1 : B, Tq, Tk], at, "bias")
-    positive(options.softcap, at, "softcap")
+    checkShape(bias, [bias.shape[0] === 1 ? 1 : B, Tq, Tk], at, "bias")
+    checkPositive(options.softcap, at, "softcap")
     const shape = { B, Tq, Tk, H, K, D }
     const scores = { scale: options.scale, softcap: options.softcap }
     const ops = this.ops
@@ -250,7 +250,7 @@ export class TfjsEngine extends EngineCore implements Engine {
     const at = "gatedMlp"
     const g = this.own(gate, at, "f32")
     const u = this.own(up, at, "f32")
-    shaped(u, g.shape, at, "up")
+    checkShape(u, g.shape, at, "up")
     const ops = this.ops
     const y = this.ledger.scope(() => ops.gatedMlp(g, u, activation))
     return this.one(at, [g, u], y, [g, u], ([dy], [gs, us]) => {
@@ -269,17 +269,17 @@ export class TfjsEngine extends EngineCore implements Engine {
     const rows = this.own(h, at, "f32")
     const weight = this.own(w, at, "f32")
     const ids = this.own(targets, at, "i32")
-    shaped(rows, [-1, -1], at, "h")
+    checkShape(rows, [-1, -1], at, "h")
     const [N = 0, I = 0] = rows.shape
-    shaped(weight, [-1, I], at, "w")
+    checkShape(weight, [-1, I], at, "w")
     const [V = 0] = weight.shape
-    shaped(ids, [N], at, "targets")
+    checkShape(ids, [N], at, "targets")
     if (V === 0) misuse(at, "the vocabulary is empty")
     for (const id of this.device.peek(ids, at))
       if (id < 0 || id >= V) misuse(at, `target ${id} is outside the ${V} tokens`)
     const { temperature = 1, softcap, chunk = Math.max(1, Math.floor(LOGITS_AT_ONCE / V)) } = options
-    positive(temperature, at, "temperature")
-    positive(softcap, at, "softcap")
+    checkPositive(temperature, at, "temperature")
+    checkPositive(softcap, at, "softcap")
     if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
     const ops = this.ops
     const how = { temperature, softcap, chunk }
@@ -310,9 +310,9 @@ export class TfjsEngine extends EngineCore implements Engine {
     const g = this.own(grad, at, "f32")
     const m = this.own(state.m, at, "f32")
     const v = this.own(state.v, at, "f32")
-    shaped(g, p.shape, at, "grad")
-    shaped(m, p.shape, at, "state.m")
-    shaped(v, p.shape, at, "state.v")
+    checkShape(g, p.shape, at, "grad")
+    checkShape(m, p.shape, at, "state.m")
+    checkShape(v, p.shape, at, "state.v")
     const { step } = options
     if (!Number.isInteger(step) || step < 1) misuse(at, `step is ${step}; the first is 1`)
     return this.ledger.scope(() => {

@@ -3,7 +3,6 @@
  * softmax, sums), called on any part of a tensor and writing where they are told. tfjs's kernels take and make whole tensors
  * only; what they call underneath takes an address.
  */
-// oxlint-disable no-underscore-dangle -- emscripten's names for a module's functions
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
 import type { DataId } from "@tensorflow/tfjs-core"
 import type { WasmModule } from "./WasmModule.ts"

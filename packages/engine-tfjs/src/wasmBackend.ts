@@ -2,7 +2,6 @@
  * The wasm backend, one a process (a worker thread counts as one): tfjs's kernels hold pointers into a single module. Engines
  * that are open together share it.
  */
-// oxlint-disable no-underscore-dangle -- emscripten's names for a module's functions
 import { availableParallelism } from "node:os"
 import * as tf from "@tensorflow/tfjs-core"
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm"

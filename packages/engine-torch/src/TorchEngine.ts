@@ -15,7 +15,8 @@ import type {
   Tensors,
   Vjp,
 } from "@hmx/lm"
-import { broadcast, misuse, own, positive, shaped, show, sized } from "./check.ts"
+import { broadcastShape, checkPositive, checkShape, checkSize, misuse, showShape } from "@hmx/lm"
+import { own } from "./check.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { fasterAt } from "./fasterAt.ts"
 import { attention, gatedMlp, linear, rmsNorm, rotary } from "./Layers.ts"
@@ -97,7 +98,7 @@ export class TorchEngine implements Engine {
   upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
     const at = "upload"
     this.#open(at)
-    sized(shape, data.length, at)
+    checkSize(shape, data.length, at)
     if (shape.length > MAX_RANK) misuse(at, `${shape.length} axes; at most ${MAX_RANK}`)
     const narrow = dtype === "bf16" || dtype === "f16"
     if (narrow !== data instanceof Uint16Array || (dtype === "i32") !== data instanceof Int32Array)
@@ -120,32 +121,32 @@ export class TorchEngine implements Engine {
 
   reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
     const a = this.#own(x, "reshape")
-    sized(shape, a.size, "reshape")
+    checkSize(shape, a.size, "reshape")
     if (shape.length > MAX_RANK) misuse("reshape", `${shape.length} axes; at most ${MAX_RANK}`)
     return this.#ops.reshape(a, [...shape])
   }
   transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
     const a = this.#own(x, "transpose")
     if (perm.length !== a.shape.length || a.shape.some((_, i) => !perm.includes(i)))
-      misuse("transpose", `[${perm.join(", ")}] does not permute ${show(a.shape)}`)
+      misuse("transpose", `[${perm.join(", ")}] does not permute ${showShape(a.shape)}`)
     return this.#ops.permute(a, [...perm])
   }
   slice(x: Tensor, axis: number, start: number, length: number): Tensor {
     const a = this.#own(x, "slice")
     const size = a.shape[axis]
-    if (size === undefined) return misuse("slice", `${show(a.shape)} has no axis ${axis}`)
+    if (size === undefined) return misuse("slice", `${showShape(a.shape)} has no axis ${axis}`)
     if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size)
-      misuse("slice", `${start} + ${length} is outside axis ${axis} of ${show(a.shape)}`)
+      misuse("slice", `${start} + ${length} is outside axis ${axis} of ${showShape(a.shape)}`)
     return this.#ops.narrow(a, axis, start, length)
   }
   concat(xs: ReadonlyArray<Tensor>, axis: number): Tensor {
     const parts = xs.map((x) => this.#own(x, "concat"))
     const first = parts[0]
     if (first === undefined) return misuse("concat", "no tensors given")
-    if (first.shape[axis] === undefined) misuse("concat", `${show(first.shape)} has no axis ${axis}`)
+    if (first.shape[axis] === undefined) misuse("concat", `${showShape(first.shape)} has no axis ${axis}`)
     const expected = first.shape.map((d, i) => (i === axis ? -1 : d))
     for (const p of parts) {
-      shaped(p, expected, "concat", "an argument")
+      checkShape(p, expected, "concat", "an argument")
       if (p.dtype !== first.dtype) misuse("concat", `${first.dtype} and ${p.dtype} do not mix`)
     }
     return this.#ops.cat(parts, axis)
@@ -153,7 +154,7 @@ export class TorchEngine implements Engine {
   gather(x: Tensor, ids: Tensor): Tensor {
     const table = this.#own(x, "gather")
     const at = this.#own(ids, "gather", "i32")
-    if (at.shape.length !== 1) misuse("gather", `ids are ${show(at.shape)}; expected [*]`)
+    if (at.shape.length !== 1) misuse("gather", `ids are ${showShape(at.shape)}; expected [*]`)
     if (table.shape.length === 0) misuse("gather", "a scalar has no rows")
     const [rows = 0] = table.shape
     this.#within(at, rows, (id) => misuse("gather", `id ${id} is outside the ${rows} rows`))
@@ -191,18 +192,18 @@ export class TorchEngine implements Engine {
     const at = "linear"
     const rows = this.#own(x, at, "f32")
     const weight = this.#own(w, at, "float")
-    shaped(rows, [-1, -1], at, "x")
+    checkShape(rows, [-1, -1], at, "x")
     const [, I = 0] = rows.shape
-    shaped(weight, [-1, I], at, "w")
+    checkShape(weight, [-1, I], at, "w")
     const [O = 0] = weight.shape
     const bias = options.bias === undefined ? undefined : this.#own(options.bias, at, "float")
-    if (bias !== undefined) shaped(bias, [O], at, "bias")
+    if (bias !== undefined) checkShape(bias, [O], at, "bias")
     let lora: Lora | undefined
     if (options.lora !== undefined) {
       const a = this.#own(options.lora.a, at, "float")
       const b = this.#own(options.lora.b, at, "float")
-      shaped(a, [-1, I], at, "lora.a")
-      shaped(b, [O, a.shape[0] ?? 0], at, "lora.b")
+      checkShape(a, [-1, I], at, "lora.a")
+      checkShape(b, [O, a.shape[0] ?? 0], at, "lora.b")
       lora = { a, b, scale: options.lora.scale }
     }
     return this.#ledger.scope(() => linear(this.#ops, rows, weight, this.#compute, bias, lora))
@@ -212,19 +213,19 @@ export class TorchEngine implements Engine {
     const a = this.#own(x, at, "f32")
     const weight = this.#own(w, at, "float")
     if (a.shape.length === 0) misuse(at, "x has no axis")
-    shaped(weight, [a.shape.at(-1) ?? 0], at, "w")
+    checkShape(weight, [a.shape.at(-1) ?? 0], at, "w")
     return this.#ledger.scope(() => rmsNorm(this.#ops, a, weight, eps))
   }
   rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
     const at = "rotary"
     const a = this.#own(x, at, "f32")
-    shaped(a, [-1, -1, -1], at, "x")
+    checkShape(a, [-1, -1, -1], at, "x")
     const [n = 0, , d = 0] = a.shape
     if (d % 2 !== 0) misuse(at, `the head dimension ${d} is odd`)
     const c = this.#own(cos, at, "f32")
     const s = this.#own(sin, at, "f32")
-    shaped(c, [n, d / 2], at, "cos")
-    shaped(s, [n, d / 2], at, "sin")
+    checkShape(c, [n, d / 2], at, "cos")
+    checkShape(s, [n, d / 2], at, "sin")
     return this.#ledger.scope(() => rotary(this.#ops, a, c, s))
   }
   attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
@@ -233,14 +234,14 @@ export class TorchEngine implements Engine {
     const ks = this.#own(k, at, "f32")
     const vs = this.#own(v, at, "f32")
     const bias = this.#own(options.bias, at, "f32")
-    shaped(qs, [-1, -1, -1, -1], at, "q")
+    checkShape(qs, [-1, -1, -1, -1], at, "q")
     const [B = 0, Tq = 0, H = 0, D = 0] = qs.shape
-    shaped(ks, [B, -1, -1, D], at, "k")
+    checkShape(ks, [B, -1, -1, D], at, "k")
     const [, Tk = 0, K = 0] = ks.shape
-    shaped(vs, [B, Tk, K, D], at, "v")
+    checkShape(vs, [B, Tk, K, D], at, "v")
     if (K === 0 || H % K !== 0) misuse(at, `${H} query heads are not a multiple of ${K} key heads`)
-    shaped(bias, [bias.shape[0] === 1 ? 1 : B, Tq, Tk], at, "bias")
-    positive(options.softcap, at, "softcap")
+    checkShape(bias, [bias.shape[0] === 1 ? 1 : B, Tq, Tk], at, "bias")
+    checkPositive(options.softcap, at, "softcap")
     const how = { scale: options.scale, softcap: options.softcap }
     return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, how))
   }
@@ -248,7 +249,7 @@ export class TorchEngine implements Engine {
     const at = "gatedMlp"
     const g = this.#own(gate, at, "f32")
     const u = this.#own(up, at, "f32")
-    shaped(u, g.shape, at, "up")
+    checkShape(u, g.shape, at, "up")
     return this.#ledger.scope(() => gatedMlp(this.#ops, g, u, activation))
   }
   logProbs(
@@ -261,16 +262,16 @@ export class TorchEngine implements Engine {
     const rows = this.#own(h, at, "f32")
     const weight = this.#own(w, at, "float")
     const ids = this.#own(targets, at, "i32")
-    shaped(rows, [-1, -1], at, "h")
+    checkShape(rows, [-1, -1], at, "h")
     const [N = 0, I = 0] = rows.shape
-    shaped(weight, [-1, I], at, "w")
+    checkShape(weight, [-1, I], at, "w")
     const [V = 0] = weight.shape
-    shaped(ids, [N], at, "targets")
+    checkShape(ids, [N], at, "targets")
     if (V === 0) misuse(at, "the vocabulary is empty")
     this.#within(ids, V, (id) => misuse(at, `target ${id} is outside the ${V} tokens`))
     const { temperature = 1, softcap, chunk = Math.max(1, Math.floor(LOGITS_AT_ONCE / V)) } = options
-    positive(temperature, at, "temperature")
-    positive(softcap, at, "softcap")
+    checkPositive(temperature, at, "temperature")
+    checkPositive(softcap, at, "softcap")
     if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
     return logProbs(this.#ops, rows, weight, ids, this.#compute, { temperature, softcap, chunk })
   }
@@ -296,7 +297,7 @@ export class TorchEngine implements Engine {
       const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
       return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
         const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
-        shaped(g, output.shape, at, "a cotangent")
+        checkShape(g, output.shape, at, "a cotangent")
         return g
       })
     } catch (error) {
@@ -325,9 +326,9 @@ export class TorchEngine implements Engine {
     const g = this.#own(grad, at, "f32")
     const m = this.#own(state.m, at, "f32")
     const v = this.#own(state.v, at, "f32")
-    shaped(g, p.shape, at, "grad")
-    shaped(m, p.shape, at, "state.m")
-    shaped(v, p.shape, at, "state.v")
+    checkShape(g, p.shape, at, "grad")
+    checkShape(m, p.shape, at, "state.m")
+    checkShape(v, p.shape, at, "state.v")
     const { step } = options
     if (!Number.isInteger(step) || step < 1) misuse(at, `step is ${step}; the first is 1`)
     if (this.#ops.tape !== undefined) misuse(at, "an update has no gradient: it cannot run inside vjp")
@@ -347,7 +348,7 @@ export class TorchEngine implements Engine {
   #pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle, ReadonlyArray<number>] {
     const x = this.#own(a, where, "f32")
     const y = this.#own(b, where, "f32")
-    return [x, y, broadcast(x.shape, y.shape, where)]
+    return [x, y, broadcastShape(x.shape, y.shape, where)]
   }
   /** Torch does not check every index, and where it does an exception costs milliseconds. */
   #within(ids: Handle, limit: number, outside: (id: number) => never): void {

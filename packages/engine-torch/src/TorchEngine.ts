@@ -33,7 +33,7 @@ import { MAX_RANK } from "./Natives.ts"
 import type { Placement } from "./Ops.ts"
 import { Ops } from "./Ops.ts"
 import { adamW, sumSquares } from "./optimiser.ts"
-import { packed } from "./packed.ts"
+import { giveBack, packed } from "./packed.ts"
 import { Tape } from "./Tape.ts"
 import { show as showVersion } from "./version.ts"
 import { vjpOf } from "./vjpOf.ts"
@@ -50,8 +50,8 @@ export class TorchEngine implements Engine {
   readonly #device: string
   readonly #types = new Map<"bf16" | "f16", ComputeType>()
   #closed = false
-  /** See `Engine.trim`; set by `create`. */
-  trim: () => void = () => {}
+  /** Has the host's allocator give back what it holds; set by `create`. */
+  trimmer: () => void = () => {}
 
   readonly #wanted: "f32" | "stored" | undefined
 
@@ -95,9 +95,8 @@ export class TorchEngine implements Engine {
     return this.#ledger.scope(body)
   }
   keep(t: Tensor): Tensor {
-    const x = this.#own(t, "keep")
-    this.#ledger.keep(x)
-    return x
+    this.#ledger.keep(this.#own(t, "keep"))
+    return t
   }
   free(...ts: ReadonlyArray<Tensor | undefined>): void {
     if (this.#closed) return
@@ -105,6 +104,10 @@ export class TorchEngine implements Engine {
   }
   memory(): EngineMemory {
     return this.#ledger.memory()
+  }
+  trim(cold: ReadonlyArray<Tensor> = []): void {
+    for (const t of cold) giveBack(this.#ops, this.#own(t, "trim"))
+    this.trimmer()
   }
   resetPeak(): void {
     this.#ledger.resetPeak()
@@ -387,13 +390,11 @@ export class TorchEngine implements Engine {
   }
   /** What products with weights of a type are computed in, decided once. */
   readonly #compute = (stored: "bf16" | "f16"): DType => {
-    let found = this.#types.get(stored)
-    if (found === undefined) {
-      const wanted = this.#wanted === "f32" ? "f32" : stored
-      found =
-        this.#wanted === undefined ? computeType(this.#ops, stored) : { dtype: wanted, why: "as it was asked for" }
-      this.#types.set(stored, found)
-    }
+    const known = this.#types.get(stored)
+    if (known !== undefined) return known.dtype
+    const asked = { dtype: this.#wanted === "f32" ? "f32" : stored, why: "as it was asked for" } as const
+    const found = this.#wanted === undefined ? computeType(this.#ops, stored) : asked
+    this.#types.set(stored, found)
     return found.dtype
   }
 }

@@ -35,7 +35,7 @@ export async function create(options: TorchOptions = {}): Promise<Engine> {
   try {
     const limit = memory ?? (cuda === null ? machineMemory() : undefined)
     const engine = new TorchEngine(natives, name, placement, limit, compute)
-    engine.trim = await trimmer()
+    engine.trimmer = await trimmer()
     return engine
   } catch (error) {
     if (cuda === null || error instanceof EngineOutOfMemory) throw error

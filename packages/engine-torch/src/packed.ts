@@ -5,7 +5,7 @@
  * is measured once, for libraries and processors on which nobody has looked.
  */
 import type { Handle } from "./Ledger.ts"
-import { bytesOf } from "./Ledger.ts"
+import { bytesOf, widths } from "./Ledger.ts"
 import { slot } from "./Natives.ts"
 import type { Ops } from "./Ops.ts"
 
@@ -29,7 +29,7 @@ export function packed(ops: Ops, ws: ReadonlyArray<Handle>): Handle | undefined 
   return ops.ledger.scope(() => {
     const [only] = ws
     const made = pack(ops, ws.length === 1 && only !== undefined ? only : ops.cat(ws, 0))
-    for (const w of ws) if (w.storage.mapped === true) giveBack(ops, w)
+    for (const w of ws) giveBack(ops, w)
     return made
   })
 }
@@ -59,9 +59,11 @@ export function packedLinear({ dispatcher, ledger }: Ops, x: Handle, w: Handle, 
   return y
 }
 
-function giveBack({ dispatcher }: Ops, w: Handle): void {
+/** Gives the pages of a file's weight back to the system, which has them when they are read again; does nothing for others. */
+export function giveBack({ dispatcher }: Ops, w: Handle): void {
+  if (w.storage.mapped !== true) return
   const { madvise } = dispatcher.natives
-  const { at, bytes } = dispatcher.storage(w.native, 4)
+  const { at, bytes } = dispatcher.storage(w.native, widths[w.dtype])
   const first = Math.ceil(at / PAGE) * PAGE
   madvise?.(first, at + bytes - first, DONTNEED)
 }

@@ -233,7 +233,7 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
     await expect(create({ device: "cuda:100" })).rejects.toThrow(EngineUnavailable)
   })
   test.each([
-    ["1000", {}],
+    ["10000", {}],
     ["77", { GOMP_SPINCOUNT: "77" }],
     ["undefined", { OMP_WAIT_POLICY: "active" }],
   ])("waiting threads let go of their cores after %s looks, with %o in the environment", (spins, env) => {

@@ -113,12 +113,27 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
       const packed = engine.packed?.([w])
       expect(packed?.shape).toEqual([O, I])
       expect(engine.download(w)).toEqual(data)
+      engine.trim?.([w])
+      expect(engine.download(w)).toEqual(data)
       engine.free(w, packed)
     } finally {
       closeSync(fd)
       rmSync(folder, { recursive: true })
       engine.close()
     }
+  })
+
+  it("leave nothing of a layer behind but its keys and values", async () => {
+    const engine = await create()
+    const decoder = decoderOn(engine)
+    const prompt = Array.from({ length: 200 }, (_, i) => 2 + (i % 400))
+    const held: Array<number> = []
+    const request = { prompt, n: 1, params: { maxNewTokens: 1 }, key: { seed: 1, step: 0, prompt: 0 } }
+    generate(decoder, [request], { eos: [], checkpoint: () => void held.push(engine.memory().bytes) })
+    const [first = 0, second = 0] = held
+    expect(second - first).toBe(2 * 4 * prompt.length * spec.kvHeads * spec.headDim)
+    freeDecoder(decoder)
+    engine.close()
   })
 
   it("change no sampled token, each request's bits are its own, and nothing is left behind", async () => {

@@ -154,8 +154,11 @@ export interface Engine {
   free(...ts: ReadonlyArray<Tensor | undefined>): void
   memory(): EngineMemory
   resetPeak(): void
-  /** Gives host memory that its allocator holds back after freeing to the system: some tens of milliseconds. Optional. */
-  readonly trim?: () => void
+  /**
+   * Gives host memory that its allocator holds back after freeing to the system, and the pages of `cold` weights out of files, which will not be
+   * needed soon: some tens of milliseconds. Optional.
+   */
+  readonly trim?: (cold?: ReadonlyArray<Tensor>) => void
   /** Ends the engine: threads, heap. */
   close(): void
 

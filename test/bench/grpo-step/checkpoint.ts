@@ -41,7 +41,8 @@ export const writeRandomCheckpoint = (folder: string, size: Size, dtype: ModelCo
     pre_tokenizer: { type: "WhitespaceSplit" },
     post_processor: null,
     decoder: null,
-    model: { type: "WordLevel", vocab, unk_token: "w0" },
+    // Words of the vocabulary are taken whole, so there is nothing to merge.
+    model: { type: "BPE", vocab, merges: [], unk_token: "w0", ignore_merges: true },
   }
   return writeCheckpoint(folder, { config: { spec, dtype, bos: undefined, pad: 0, eos: [] }, tensors }).pipe(
     Effect.andThen(

@@ -28,6 +28,8 @@ type PackedLayer = ReadonlyMap<LinearName, Packed>
 export interface SamplingWeights {
   readonly head: Tensor
   readonly project: (layer: number) => Project
+  /** Weights of which sampling reads no more than a few rows at a time. */
+  readonly cold: ReadonlyArray<Tensor>
   /** Frees what was made for the call's adapter. */
   readonly free: () => void
 }
@@ -88,6 +90,8 @@ export class PackedWeights {
             return group.outputs.map((n) => engine.slice(y, 1, (at += n) - n, n))
           }
         },
+        // Unless the head, which may be the same tensor, is read whole from it.
+        cold: this.#head === undefined ? [] : [weights.embedding],
         free: () => engine.free(...beside.splice(0)),
       }
     } catch (error) {
@@ -124,6 +128,8 @@ export class PackedWeights {
       })
       this.#head = keep(engine.packed([this.#weights.head]))
       this.#layers = layers
+      // Weights were put together on the way.
+      engine.trim?.()
       return layers
     } catch (error) {
       this.free()

@@ -95,6 +95,8 @@ export interface Forward {
   readonly attend: Attend
   /** Products of a layer's blocks with weights laid out in another way. Default: with those given, and `lora`. */
   readonly project?: ((layer: number) => Project) | undefined
+  /** Called when the embedding's rows have been read. */
+  readonly embedded?: (() => void) | undefined
   /** Called before every block; throws to stop. */
   readonly checkpoint: () => void
 }
@@ -104,6 +106,7 @@ export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tabl
   engine.scope(() => {
     const ropes = ropeAt(engine, tables, given.positions)
     let x = embed(engine, spec, weights.embedding, given.ids)
+    given.embedded?.()
     weights.layers.forEach((layer, i) => {
       given.checkpoint()
       const attend = (q: Tensor, k: Tensor, v: Tensor) => given.attend(i, q, k, v)

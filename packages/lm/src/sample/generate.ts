@@ -9,6 +9,7 @@ import { KvCache } from "../cache/KvCache.ts"
 import type { RowLayout } from "../cache/Layout.ts"
 import { biasOf, columnsOf, fresh } from "../cache/Layout.ts"
 import type { Decoder } from "../decoder/Decoder.ts"
+import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
 import { attentionScale, hidden, logits } from "../decoder/forward.ts"
 import { PackedWeights } from "../decoder/PackedWeights.ts"
 import type { SamplingWeights } from "../decoder/PackedWeights.ts"
@@ -50,6 +51,8 @@ export interface GenerateOptions extends DrawOptions {
 
 /** Tokens × width of a pass whose memory is worth giving back. */
 const largePass = 1 << 19
+/** Bytes of a cache whose memory is. */
+const largeCache = 1 << 26
 
 /** One completion in the making. */
 interface Row {
@@ -91,6 +94,7 @@ export const generate = (
   const cache = new KvCache(decoder.engine, roundUp(columns, keyMultiple) + keyMultiple)
   const packed = options.weights ?? new PackedWeights(decoder)
   let sampling: SamplingWeights | undefined
+  let held = 0
   try {
     sampling = packed.of(options.lora?.layers)
     for (;;) {
@@ -111,17 +115,23 @@ export const generate = (
           active = going
         }
         step(decoder, sampling, cache, active, options)
+        held = Math.max(held, bytesOf(decoder.spec, cache))
       }
     }
   } finally {
     cache.free()
     sampling?.free()
     if (options.weights === undefined) packed.free()
+    if (held >= largeCache) decoder.engine.trim?.(sampling?.cold)
   }
   return rows.map((group) =>
     group.map(({ tokens, logprobs, finish }) => ({ tokens, logprobs, finish: finish ?? "length" })),
   )
 }
+
+/** Keys and values in f32. */
+const bytesOf = ({ layers, kvHeads, headDim }: DecoderSpec, { rows, columns }: KvCache): number =>
+  4 * 2 * layers * kvHeads * headDim * rows * columns
 
 /** The first of the waiting rows: at most `room`, and prompts of at most `tokensAtOnce` tokens together (or a single one). */
 const fitting = (waiting: ReadonlyArray<Row>, room: number): ReadonlyArray<Row> => {
@@ -179,6 +189,7 @@ const admit = (
   const sequences = prompts.map(([, prompt]) => ({ tokens: [...prompt, 0], from: prompt.length }))
   const plan = prefixed(decoder, sequences, options.prefixes)
   const { packed } = plan
+  const large = packed.tokens.length * spec.hidden >= largePass
   const lasts = Int32Array.from(packed.paths, (path) => (path.at(-1) ?? 0) - packed.known)
   const keys: Array<readonly [k: Tensor, v: Tensor]> = []
   let drawn: ReadonlyArray<Drawn> = []
@@ -193,9 +204,12 @@ const admit = (
         project: sampling.project,
         attend: (layer, q, k, v) => {
           const [allK, allV] = plan.extend(k, v)
-          keys.push([engine.keep(allK), engine.keep(allV)])
+          // A view would hold what it looks into: the product of all of a layer's projections.
+          const alone = allV === v ? engine.concat([v], 0) : allV
+          keys.push([engine.keep(allK), engine.keep(alone)])
           return attend(layer, q, allK, allV)
         },
+        embedded: large ? () => engine.trim?.(sampling.cold) : undefined,
         checkpoint: options.checkpoint ?? (() => {}),
       })
       const found = logits(engine, spec, { norm: weights.norm, head: sampling.head }, engine.gather(x, ids(lasts)))
@@ -203,7 +217,7 @@ const admit = (
       drawn = draw(engine, spec, found, draws, options)
     })
     // What the prompts took is not to stand beside the cache.
-    if (packed.tokens.length * spec.hidden >= largePass) engine.trim?.()
+    if (large) engine.trim?.()
     const paths = added.map((row) => ({ row, path: packed.paths[place.get(row.request) ?? 0] ?? new Int32Array(0) }))
     move(cache, active, going, paths, true, keys, (layer) => engine.free(...(keys[layer] ?? [])))
     plan.finish()

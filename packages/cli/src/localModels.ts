@@ -88,10 +88,15 @@ export const localModels = Layer.succeed(Models, {
     )
     if (found._tag === "Success") {
       const { folder, name } = found.success
-      return { name, shape: yield* shapeOf(folder, engineName(taken)), layer, tokenizer: tokenizerOf(folder, model) }
+      return {
+        name,
+        shape: yield* shapeOf(folder, engineName(taken), taken.device),
+        layer,
+        tokenizer: tokenizerOf(folder, model),
+      }
     }
     if (known === undefined || model.kind !== "hf" || !isMissing(found.failure))
       return yield* Effect.fail(found.failure)
-    return { name: nameOf(model), shape: shapeHeldBy((yield* known).config, engineName(taken)), layer }
+    return { name: nameOf(model), shape: shapeHeldBy((yield* known).config, engineName(taken), taken.device), layer }
   }),
 })

@@ -41,6 +41,8 @@ export interface ModelShape {
   readonly slidingRope?: boolean
   /** Name of the engine that holds it: memory is planned by its habits. Default: the default engine. */
   readonly engine?: string
+  /** Where that engine computes, if not on a processor: `cuda`. */
+  readonly device?: "cuda"
 }
 
 /** What is loaded. */

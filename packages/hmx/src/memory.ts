@@ -90,8 +90,24 @@ const leastQueries = 8
 const scoresAtOnce = 2 ** 20
 /** Tokens of one forward pass without gradients, before sharing (`tokensAtOnce` of `pack/pack.ts`). */
 export const tokensAtOnce = 16_384
-/** Rows that are decoded at one time (`maxRows` of `sample/generate.ts`). */
+/** Rows that are decoded at one time at the most (`maxRows` of `sample/generate.ts`). */
 const rowsAtOnce = 256
+/** On a processor so many are always, and more while their keys and values take no more than this, or than a third of the weights in f32. */
+const rowsOfGroup = 8
+const cacheOnProcessor = 2 ** 28
+
+/**
+ * Of rows of up to so many columns, those that are decoded at one time. Sixteen rows keep a processor busy: more take as much longer as they are more, and
+ * only hold memory. A GPU gains from each.
+ */
+export const decodedAtOnce = (s: ModelShape, columns: number, rows: number): number => {
+  if (rows <= rowsOfGroup) return rowsOfGroup
+  const ofRow = f32 * 2 * s.layers * s.kvHeads * s.headDim * Math.max(1, columns)
+  const room = Math.floor(Math.max(cacheOnProcessor, (f32 * s.parameters) / 3) / ofRow)
+  const most = s.device === undefined ? Math.min(rowsAtOnce, Math.max(rowsOfGroup, room)) : rowsAtOnce
+  // Two halves rather than as many as fit and a few.
+  return Math.ceil(rows / Math.ceil(rows / most))
+}
 
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
 
@@ -221,7 +237,8 @@ export const samplingBytes = (s: ModelShape, given: Sampling): { readonly cache:
   const { completions, longest = given.maxNewTokens, maxNewTokens, promptTokens, prompts } = given
   const { ffn, hid, k, q } = widths(s)
   const cost = costsOf(s)
-  const rows = Math.min(rowsAtOnce, prompts * completions)
+  const all = prompts * completions
+  const rows = Math.min(all, decodedAtOnce(s, promptTokens + maxNewTokens, all))
   const admitted = Math.min(prompts, Math.ceil(rows / completions))
   const perColumn = 2 * rows * k
   const start = roundUp(promptTokens, keyMultiple)
@@ -246,8 +263,7 @@ export const samplingBytes = (s: ModelShape, given: Sampling): { readonly cache:
   const packing = kept * room * (2 * k + 1)
   // Prompts come first: the keys of all their layers, and layer by layer their rows in the cache.
   const prefill = sizes({ segments: [{ count: admitted, length: promptTokens, path: 0 }], wanted: 0 })
-  // Of a product with q, k and v one under another, v is a part that keeps the whole.
-  const keys = prefill.rows * (isPacked(q + 2 * k) ? q + 3 * k : 2 * k)
+  const keys = prefill.rows * 2 * k
   const moved = rows * firstRoom + s.layers * firstRoom * perColumn + keys
   const reading = Math.max((s.layers - 1) * keys + around(s, prefill, 0) + blockForward(s, prefill, copied), moved)
   // Further prompts wait for places: what is there and what is new of a layer are put together first.

@@ -139,17 +139,22 @@ export const shapeOfConfig = (config: ModelConfig, bytesPerWeight: number): Mode
 }
 
 /** The shape as the engine of that name holds it: 16-bit weights are as wide as they are stored, or f32. */
-export const shapeHeldBy = (config: ModelConfig, engine: string): ModelShape => {
+export const shapeHeldBy = (config: ModelConfig, engine: string, device = "cpu"): ModelShape => {
   const narrow = config.dtype !== "F32" && (Memory.costs[engine]?.narrow ?? false)
-  return { ...shapeOfConfig(config, narrow ? 2 : 4), engine }
+  return {
+    ...shapeOfConfig(config, narrow ? 2 : 4),
+    engine,
+    ...(device.startsWith("cuda") ? { device: "cuda" } : {}),
+  }
 }
 
 /** The shape of a checkpoint by its config.json alone, as an engine holds it; no weight is read. */
 export const shapeOf = (
   folder: string,
   engine = "tfjs-wasm",
+  device = "cpu",
 ): Effect.Effect<ModelShape, Errors.BadInput | Errors.StorageFailed> =>
-  Effect.map(readConfig(folder), (config) => shapeHeldBy(config, engine))
+  Effect.map(readConfig(folder), (config) => shapeHeldBy(config, engine, device))
 
 /** A configuration as transformers writes it for Qwen3, readable by its versions 4 and 5. */
 export const configJson = (config: ModelConfig): { readonly [key: string]: unknown } => {

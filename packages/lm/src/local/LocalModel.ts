@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Errors, Feed } from "hmx"
+import { Errors, Feed, Memory } from "hmx"
 import type {
   Adapter,
   Chat,
@@ -69,6 +69,10 @@ export interface LoadOptions {
   readonly prefixBytes?: number
 }
 
+const columnsOf = (requests: ReadonlyArray<SampleRequest>): number =>
+  requests.reduce((most, { prompt }) => Math.max(most, prompt.length), 0) +
+  requests.reduce((most, { params }) => Math.max(most, params.maxNewTokens), 0)
+
 /** Runs a synchronous effect; what it fails with is thrown. */
 const runOrThrow = <A, E>(effect: Effect.Effect<A, E>): A => {
   const exit = Effect.runSyncExit(effect)
@@ -108,7 +112,7 @@ export class LocalModel {
     this.info = {
       name: path.basename(checkpoint.folder),
       digest,
-      shape: shapeHeldBy(checkpoint.config, info.name),
+      shape: shapeHeldBy(checkpoint.config, info.name, info.device),
       // A tokenizer's end of turn ends an answer too, as in TRL.
       eos: [...new Set([...eos, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos])])],
       ...(start === undefined ? {} : { start, startsTexts: tokenizer.startsTexts }),
@@ -159,6 +163,11 @@ export class LocalModel {
         lora,
         prefixes: { cache: this.#prefixes, policy: lora },
         weights: this.#packed,
+        maxRows: Memory.decodedAtOnce(
+          this.info.shape,
+          columnsOf(of),
+          of.reduce((all, { n }) => all + n, 0),
+        ),
         eos: this.info.eos,
         checkpoint: control?.checkpoint,
         dropped: control && ((i) => control.dropped(indices[i] ?? 0)),

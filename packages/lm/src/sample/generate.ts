@@ -107,6 +107,11 @@ export const generate = (
       if (room > 0) {
         const next = fitting(waiting, room)
         waiting = waiting.slice(next.length)
+        // What has ended is not to stand beside what begins.
+        if (going.length === 0) {
+          cache.free()
+          active = []
+        }
         admit(decoder, sampling, cache, active, going, next, options)
         active = [...going, ...next]
       } else {

@@ -111,7 +111,9 @@ function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tens
   const keys = some([...new Set([...found.keys(), ...[...tensors.keys()].filter(isGradient)])], "gradients")
   const errors = keys.map((key) => relativeError(found.get(key) ?? [], tensor(tensors, key).data))
   yield measured(name, `${keys.length} gradients, relative`, Math.max(...errors), 1e-3)
-  const elements = keys.map((key) => maxDelta(found.get(key) ?? [], tensor(tensors, key).data) / rms(tensor(tensors, key).data))
+  const elements = keys.map(
+    (key) => maxDelta(found.get(key) ?? [], tensor(tensors, key).data) / rms(tensor(tensors, key).data),
+  )
   yield measured(name, "an element of a gradient, by its tensor's root mean square", Math.max(...elements), 1e-4)
 }
 

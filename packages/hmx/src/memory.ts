@@ -44,9 +44,9 @@ export interface Trees {
   readonly wanted: number
 }
 
-/** Keys are rounded up to this, segments have at least so many queries, and a bucket has at most so many scores (`pack/attention.ts`). */
+/** Keys and queries are rounded up to these, and a bucket has at most so many scores (`pack/attention.ts`). */
 const keyMultiple = 16
-const leastQueries = 8
+const queryMultiple = 8
 const scoresAtOnce = 2 ** 20
 /** Tokens of one forward pass without gradients, before sharing (`tokensAtOnce` of `pack/pack.ts`). */
 export const tokensAtOnce = 16_384
@@ -60,7 +60,7 @@ const sizes = ({ segments }: Trees) => {
   let [rows, queries, keys, scores, most, buckets] = [0, 0, 0, 0, { queries: 0, keys: 0, scores: 0 }, 0]
   for (const { count, length, path } of segments) {
     if (count <= 0 || length <= 0) continue
-    const q = Math.max(leastQueries, length)
+    const q = roundUp(length, queryMultiple)
     const k = roundUp(path + length, keyMultiple)
     const inBucket = Math.min(count, Math.max(1, Math.floor(scoresAtOnce / (q * k))))
     rows += count * length

@@ -43,12 +43,13 @@ describe("a pipeline whose stages do not fit", () => {
   })
 })
 
+const within = async (memory: string) => {
+  const folder = sandbox({ "brief.ts": pipeline() })
+  const run = await spawned(bin, ["run", "brief.ts", "--quiet", "--threads", "1", "--engine-memory", memory], folder)
+  return { ...run, left: existsSync(`${folder}/runs/brief-7-1`) }
+}
+
 describe("--engine-memory", () => {
-  const within = async (memory: string) => {
-    const folder = sandbox({ "brief.ts": pipeline() })
-    const run = await spawned(bin, ["run", "brief.ts", "--quiet", "--threads", "1", "--engine-memory", memory], folder)
-    return { ...run, left: existsSync(`${folder}/runs/brief-7-1`) }
-  }
   it("too little for the weights: one sentence with both figures", async () => {
     const { code, err, left } = await within("1 MiB")
     expect(err).toMatch(/^error: out of memory in loading the weights within 1048576 bytes: \d+ bytes wanted\n$/)

@@ -38,6 +38,17 @@ const update = {
   recompute: true,
 }
 
+/** Takes all but so many bytes of what is free. */
+const fill = (engine: Engine, free: number): Tensor => {
+  const size = Math.floor((limit - engine.memory().bytes - free) / 4)
+  return engine.keep(engine.upload(new Float32Array(size), [size], "f32"))
+}
+
+const expectTyped = (thrown: unknown) => {
+  expect(thrown).toBeInstanceOf(EngineOutOfMemory)
+  if (thrown instanceof EngineOutOfMemory) expect(thrown.bytes).toBeGreaterThan(0)
+}
+
 /** `make` makes the engine with a limit in bytes. */
 export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void => {
   /** A model with an adapter that keeps nothing from one call to the next. */
@@ -46,12 +57,6 @@ export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void =>
     const model = Effect.runSync(LocalModel.load(engine, checkpoint, { prefixBytes: 0 }))
     model.createAdapter("policy", { rank: 4 }, 1)
     return { engine, model }
-  }
-
-  /** Takes all but so many bytes of what is free. */
-  const fill = (engine: Engine, free: number): Tensor => {
-    const size = Math.floor((limit - engine.memory().bytes - free) / 4)
-    return engine.keep(engine.upload(new Float32Array(size), [size], "f32"))
   }
 
   /** What a run throws where memory is full from the `at`th time on that it asks whether to stop; nothing of it stays. */
@@ -71,11 +76,6 @@ export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void =>
     engine.free(...ballast)
     expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
     return { thrown, asked }
-  }
-
-  const expectTyped = (thrown: unknown) => {
-    expect(thrown).toBeInstanceOf(EngineOutOfMemory)
-    if (thrown instanceof EngineOutOfMemory) expect(thrown.bytes).toBeGreaterThan(0)
   }
 
   describe("out of memory", () => {

@@ -16,7 +16,7 @@ describe("the plan of memory", () => {
     // The small load, and one of long prompts.
     const some = [loads[0], loads[4]].flatMap((load) => load ?? [])
     const lines = [...measure(engine, spec, some)]
-    expect(lines).toHaveLength(1 + 4 * some.length)
+    expect(lines).toHaveLength(1 + 5 * some.length)
     for (const { measured, planned, what } of lines) {
       expect(planned / measured, what).toBeGreaterThan(0.9)
       expect(planned / measured, what).toBeLessThan(1.1)

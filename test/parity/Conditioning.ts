@@ -10,7 +10,7 @@ export interface AdamW {
 }
 
 /** What two correct f32 programs may differ by in one element of a gradient, as a share of the tensor's root mean square. */
-const rounding = 1e-5
+const rounding = 3e-5
 
 /**
  * How far f32 rounding of the gradients may move each weight through AdamW. With d = m̂ / (√v̂ + ε) of the gradients g₁ … g_t so far
@@ -21,8 +21,8 @@ export class Conditioning {
   readonly #gradients = new Map<string, Array<{ readonly values: Float32Array; readonly rounding: number }>>()
   readonly #movements = new Map<string, Float64Array>()
 
-  /** Reads the gathered gradients; call it before each optimiser step. */
-  observe(engine: Engine, adapter: Lora, options: AdamW): void {
+  /** Reads the gathered gradients; call it before each optimiser step. `given` ones are the reference's own, without rounding of ours. */
+  observe(engine: Engine, adapter: Lora, options: AdamW, given = false): void {
     const norm = Math.sqrt(engine.sumSquares(adapter.parameters.flatMap(({ gradient }) => gradient ?? [])))
     const clip = Math.min(1, options.maxGradNorm / (norm + 1e-6))
     for (const { key, gradient, tensor } of adapter.parameters) {
@@ -30,7 +30,7 @@ export class Conditioning {
       const values =
         gradient === undefined ? new Float32Array(size) : Float32Array.from(engine.download(gradient), (x) => x * clip)
       const rms = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / size)
-      const history = [...(this.#gradients.get(key) ?? []), { values, rounding: rounding * rms }]
+      const history = [...(this.#gradients.get(key) ?? []), { values, rounding: given ? 0 : rounding * rms }]
       this.#gradients.set(key, history)
       const before = this.#movements.get(key) ?? new Float64Array(size)
       this.#movements.set(

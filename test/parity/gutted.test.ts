@@ -25,7 +25,7 @@ const offAfter = (folders: ReadonlyArray<string>, spoil: (root: string) => void)
 }
 
 const model = ["checkpoints", "vectors"]
-const lora = ["checkpoints/qwen3", "lora/qwen3_regex_layer0"]
+const lora = ["checkpoints/qwen3", "lora/qwen3_regex_layer0"] as const
 const kl = ["checkpoints/qwen3", "e2e/grpo_kl_2iter"]
 const [vectors, adapter, trace, losses] = [
   "vectors/qwen3.safetensors",
@@ -143,4 +143,24 @@ test.each([
     const off = offAfter(["checkpoints/qwen3", folder], (root) => plant(join(root, folder, file), name, index, delta))
     expect(off).toContainEqual(expect.objectContaining({ case: folder, what: expect.stringMatching(/^weights/) }))
   }
+})
+
+test.each([
+  ["another decay", { weight_decay: 0.099 }],
+  ["another rate", { lr: 0.0201 }],
+  ["another first moment", { betas: [0.901, 0.99] }],
+  ["another second moment", { betas: [0.9, 0.991] }],
+  ["another clip", { max_grad_norm: 0.5 }],
+])("an optimiser with %s is off", (_, change) => {
+  const off = offAfter(lora, (root) => {
+    for (const [name, to] of Object.entries(change)) setJson(join(root, lora[1], "meta.json"), name, to)
+  })
+  expect(off).toContainEqual(expect.objectContaining({ what: expect.stringMatching(/^weights after/) }))
+})
+
+test("an error in one element of a gradient is off, though its tensor hardly moves", () => {
+  const off = offAfter(lora, (root) =>
+    plant(join(root, adapter), "grad.model.layers.0.self_attn.o_proj.lora_B.weight", 7, 1e-4),
+  )
+  expect(off).toContainEqual(expect.objectContaining({ what: expect.stringMatching(/^an element of a gradient/) }))
 })

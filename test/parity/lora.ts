@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import * as Schema from "effect/Schema"
-import { crossEntropy, type Decoder, type Lora, lossGradient, optimStep } from "@hmx/lm"
+import { crossEntropy, type Decoder, type Engine, type Lora, lossGradient, optimStep } from "@hmx/lm"
 import { adapterWeights, loadLora } from "./adapters.ts"
 import { cappedLogits } from "./checkpoints.ts"
 import { maxDelta, relativeError } from "./compare.ts"
@@ -85,6 +85,10 @@ const backward = (decoder: Decoder, adapter: Lora, tensors: Tensors) => {
   )
 }
 
+const rms = (values: ArrayLike<number>): number =>
+  Math.sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0) / values.length)
+
+const gradientOf = (key: string) => key.replace("base_model.model.", "grad.")
 const isGradient = (key: string) => key.startsWith("grad.")
 
 function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tensors): Generator<Line> {
@@ -100,13 +104,17 @@ function* untrained(name: string, decoder: Decoder, adapter: Lora, tensors: Tens
   backward(decoder, adapter, tensors)
   const found = new Map(
     adapter.parameters.map(({ key, gradient }) => [
-      key.replace("base_model.model.", "grad."),
+      gradientOf(key),
       gradient === undefined ? [] : decoder.engine.download(gradient),
     ]),
   )
   const keys = some([...new Set([...found.keys(), ...[...tensors.keys()].filter(isGradient)])], "gradients")
   const errors = keys.map((key) => relativeError(found.get(key) ?? [], tensor(tensors, key).data))
   yield measured(name, `${keys.length} gradients, relative`, Math.max(...errors), 1e-3)
+  const elements = keys.map(
+    (key) => maxDelta(found.get(key) ?? [], tensor(tensors, key).data) / rms(tensor(tensors, key).data),
+  )
+  yield measured(name, "an element of a gradient, by its tensor's root mean square", Math.max(...elements), 1e-4)
 }
 
 /** Logits of a family: the tightest bound for the one that HMX began with. */
@@ -124,7 +132,24 @@ const quantities = (steps: number, family: string) =>
     },
   }) satisfies { readonly [name: string]: Quantity }
 
-/** The reference's optimiser steps, made by ours. */
+const gradientNorm = (engine: Engine, adapter: Lora): number =>
+  Math.sqrt(engine.sumSquares(adapter.parameters.flatMap(({ gradient }) => gradient ?? [])))
+
+/** Puts the reference's gradients in the places of ours. */
+const setGradients = (engine: Engine, adapter: Lora, tensors: Tensors): void => {
+  adapter.zeroGrad()
+  for (const parameter of adapter.parameters) {
+    const { data } = tensor(tensors, gradientOf(parameter.key))
+    parameter.gradient = engine.keep(engine.upload(Float32Array.from(data), parameter.tensor.shape, "f32"))
+  }
+  adapter.gathered = true
+}
+
+/**
+ * The reference's optimiser steps, made by ours. AdamW's first step is g / (|g| + ε), the sign of the gradient: where that is as small as
+ * its rounding, the weights after it are not determined, and what follows from them neither. So the first step is made of the
+ * reference's own gradients, to which ours are compared elsewhere; the gradients of the later steps are ours, at weights that are the reference's.
+ */
 const trained = (
   meta: Meta,
   { losses, norms, weights, logits }: ReturnType<typeof quantities>,
@@ -148,9 +173,10 @@ const trained = (
   }
   for (let step = 0; step < meta.steps; step++) {
     loss(step)
-    conditioning.observe(decoder.engine, adapter, options)
-    const norm = optimStep(decoder.engine, adapter, options)
-    out.add(norms, [norm], [meta.log[step]?.grad_norm ?? Number.NaN])
+    out.add(norms, [gradientNorm(decoder.engine, adapter)], [meta.log[step]?.grad_norm ?? Number.NaN])
+    if (step === 0) setGradients(decoder.engine, adapter, tensors)
+    conditioning.observe(decoder.engine, adapter, options, step === 0)
+    optimStep(decoder.engine, adapter, options)
   }
   for (const [key, { data }] of adapter.state().tensors)
     out.add(weights, data, golden.get(key) ?? [], { movement: conditioning.movement(key), step: meta.lr })

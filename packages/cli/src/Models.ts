@@ -5,14 +5,19 @@ import type * as Effect from "effect/Effect"
 import type { Errors, Model } from "hmx"
 import type { Locate } from "@hmx/runtime"
 
+/** `cuda` is the first GPU. */
+export type Device = "cpu" | "cuda" | `cuda:${number}`
+
 /** Where tensors are computed. */
 export interface Engine {
   readonly engine: "tfjs" | "torch" | "tensorflow" | "auto"
   /** Of tfjs. */
   readonly backend: "wasm" | "cpu"
   /** Of torch and tensorflow. */
-  readonly device?: "cpu" | "cuda" | undefined
+  readonly device?: Device | undefined
   readonly threads?: number | undefined
+  /** Bytes that tensors may take at the most. */
+  readonly engineMemory?: number | undefined
 }
 
 /** What loading can fail with, beside a mistake of HMX. */

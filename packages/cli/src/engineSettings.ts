@@ -9,10 +9,14 @@ export interface EngineSettings {
 
 /** `auto` has been decided before. A variable that is set already stays. */
 export const engineSettings = (
-  { backend, device, engine, threads }: Engine & { readonly engine: Exclude<Engine["engine"], "auto"> },
+  { backend, device, engine, engineMemory, threads }: Engine & { readonly engine: Exclude<Engine["engine"], "auto"> },
   env: { readonly [name: string]: string | undefined },
 ): EngineSettings => {
-  const common = { ...(threads === undefined ? {} : { threads }), ...(device === undefined ? {} : { device }) }
+  const common = {
+    ...(threads === undefined ? {} : { threads }),
+    ...(device === undefined ? {} : { device }),
+    ...(engineMemory === undefined ? {} : { memory: engineMemory }),
+  }
   if (engine === "torch") return { module: "@hmx/engine-torch", options: common, env: {} }
   if (engine === "tfjs") return { module: "@hmx/engine-tfjs", options: { ...common, backend }, env: {} }
   const wanted: { readonly [name: string]: string } = {
@@ -21,14 +25,18 @@ export const engineSettings = (
     // Else it takes the GPU's whole memory at once.
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
     ...(threads === undefined ? {} : { TF_NUM_INTRAOP_THREADS: String(threads) }),
-    ...(device === "cuda" ? {} : { CUDA_VISIBLE_DEVICES: "-1" }),
+    // It computes on the first GPU that it sees.
+    ...(device === "cuda" ? {} : { CUDA_VISIBLE_DEVICES: device?.split(":")[1] ?? "-1" }),
   }
+  // What a flag says goes before the environment.
+  const asked = new Set([
+    ...(threads === undefined ? [] : ["TF_NUM_INTRAOP_THREADS"]),
+    ...(device?.includes(":") === true ? ["CUDA_VISIBLE_DEVICES"] : []),
+  ])
   return {
     module: "@hmx/engine-tfjs",
-    options: { ...common, device: device ?? "cpu", backend: "tensorflow" },
-    env: Object.fromEntries(
-      Object.entries(wanted).filter(([name]) => env[name] === undefined || name === "TF_NUM_INTRAOP_THREADS"),
-    ),
+    options: { ...common, device: device === undefined || device === "cpu" ? "cpu" : "cuda", backend: "tensorflow" },
+    env: Object.fromEntries(Object.entries(wanted).filter(([name]) => env[name] === undefined || asked.has(name))),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Kinds of flags. */
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import { Settings } from "hmx"
 
 /** Read as text, so that whatever is no such number is told in one sentence. */
 export const whole = (name: string, least: number) =>
@@ -11,6 +12,17 @@ export const whole = (name: string, least: number) =>
       () => `a whole number of at least ${least}`,
     ),
     Flag.map(Number),
+  )
+
+/** An amount of memory, such as "2 GiB", in bytes. */
+export const amount = (name: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("size"),
+    Flag.filter(
+      (text) => Settings.bytes(text) > 0,
+      () => 'an amount such as "2 GiB" or "512 MiB"',
+    ),
+    Flag.map(Settings.bytes),
   )
 
 export const optional = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>

@@ -1,6 +1,8 @@
 /** The flags that several commands share. Each is read in `experiment.ts` or `model.ts`. */
 import * as Flag from "effect/cli/Flag"
-import { optional, whole } from "./flagKinds.ts"
+import * as Option from "effect/Option"
+import type { Device } from "./Models.ts"
+import { amount, optional, whole } from "./flagKinds.ts"
 
 /** As a template's variables are meant: true, false and numbers are those, anything else is text. */
 const valueOf = (text: string): string | number | boolean =>
@@ -106,6 +108,8 @@ export const chat = {
   seed: optional(whole("seed", 0).pipe(Flag.withDescription("Keys the random numbers (default: 0)"))),
 }
 
+const isDevice = (text: string): text is Device => /^(?:cpu|cuda(?::\d{1,2})?)$/.test(text)
+
 /** Where tensors are computed. */
 export const engine = {
   engine: Flag.Literals("engine", ["tfjs", "torch", "tensorflow", "auto"]).pipe(
@@ -113,8 +117,15 @@ export const engine = {
     Flag.withDefault("tfjs"),
   ),
   device: optional(
-    Flag.Literals("device", ["cpu", "cuda"]).pipe(
-      Flag.withDescription("Of torch and tensorflow (default: cpu; with auto a GPU where there is one)"),
+    Flag.String("device").pipe(
+      Flag.withMetavar("device"),
+      Flag.filterMap(
+        (text) => (isDevice(text) ? Option.some(text) : Option.none()),
+        () => "cpu, cuda or cuda:N, the GPU of that number from 0",
+      ),
+      Flag.withDescription(
+        "cpu, cuda or cuda:N, of torch and tensorflow (default: cpu; with auto a GPU where there is one)",
+      ),
     ),
   ),
   backend: Flag.Literals("backend", ["wasm", "cpu"]).pipe(
@@ -123,6 +134,11 @@ export const engine = {
   ),
   threads: optional(
     whole("threads", 1).pipe(Flag.withDescription("Threads of the engine (default: the engine's choice)")),
+  ),
+  engineMemory: optional(
+    amount("engine-memory").pipe(
+      Flag.withDescription('The most that tensors may take, such as "8 GiB" (default: the memory of machine or GPU)'),
+    ),
   ),
 }
 

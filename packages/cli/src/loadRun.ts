@@ -21,8 +21,11 @@ const Source = Schema.Struct({
   engine: Schema.Struct({
     engine: Schema.Literals(["tfjs", "torch", "tensorflow", "auto"]),
     backend: Schema.Literals(["wasm", "cpu"]),
-    device: Schema.optional(Schema.Literals(["cpu", "cuda"])),
+    device: Schema.optional(
+      Schema.Union([Schema.Literals(["cpu", "cuda"]), Schema.TemplateLiteral(["cuda:", Schema.Number])]),
+    ),
     threads: Schema.optional(Schema.Int),
+    engineMemory: Schema.optional(Schema.Finite),
   }),
 })
 

@@ -26,6 +26,16 @@ test("each engine's module, options and environment", () => {
     threads: 2,
     device: "cuda",
   })
+  const gpu = { ...flags, device: "cuda:1", engineMemory: 2 ** 30 } as const
+  expect(engineSettings({ ...gpu, engine: "torch" }, {}).options).toEqual({
+    threads: 2,
+    device: "cuda:1",
+    memory: 2 ** 30,
+  })
+  // TensorFlow sees the GPU that was asked for and no other.
+  const second = engineSettings({ ...gpu, engine: "tensorflow" }, { CUDA_VISIBLE_DEVICES: "0" })
+  expect(second.options).toMatchObject({ device: "cuda", memory: 2 ** 30 })
+  expect(second.env).toMatchObject({ CUDA_VISIBLE_DEVICES: "1" })
   const { env, options } = engineSettings({ ...flags, engine: "tensorflow" }, { TF_CPP_MIN_LOG_LEVEL: "0" })
   expect(options).toEqual({ backend: "tensorflow", device: "cpu", threads: 2 })
   expect(env).toEqual({

@@ -43,6 +43,36 @@ describe("a pipeline whose stages do not fit", () => {
   })
 })
 
+const within = async (memory: string) => {
+  const folder = sandbox({ "brief.ts": pipeline() })
+  const run = await spawned(bin, ["run", "brief.ts", "--quiet", "--threads", "1", "--engine-memory", memory], folder)
+  return { ...run, left: existsSync(`${folder}/runs/brief-7-1`) }
+}
+
+describe("--engine-memory", () => {
+  it("too little for the weights: one sentence with both figures", async () => {
+    const { code, err, left } = await within("1 MiB")
+    expect(err).toMatch(/^error: out of memory in loading the weights within 1048576 bytes: \d+ bytes wanted\n$/)
+    expect([code, left]).toEqual([1, false])
+  })
+  it("too little for an update: smaller micro-batches, and then what to change", async () => {
+    const { code, err, out } = await within("5 MiB")
+    expect(out + err).toMatch(
+      /error: LoRAUpdate failed in step 1: out of memory in \w+: \d+ bytes wanted; a single group does not fit: lower groupSize/,
+    )
+    expect(code).toBe(1)
+  })
+  it.each([
+    ["--engine-memory", "much", /an amount such as "2 GiB"/],
+    ["--device", "cuda:x", /cpu, cuda or cuda:N/],
+    ["--device", "gpu", /cpu, cuda or cuda:N/],
+  ])("%s %s is refused", async (flag, value, said) => {
+    const { code, err, out } = await spawned(bin, ["run", "brief.ts", flag, value], sandbox({ "brief.ts": pipeline() }))
+    expect(out + err).toMatch(said)
+    expect(code).toBe(2)
+  })
+})
+
 describe("a signal", () => {
   it("stops the run, says what was saved and how to go on, and that goes on", async () => {
     const model = `Model.folder(${JSON.stringify(checkpoint)})`

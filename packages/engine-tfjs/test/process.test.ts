@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { create } from "@hmx/engine-tfjs"
 import { EngineMisuse, EngineOutOfMemory } from "@hmx/lm"
-import { afterEach, describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test, vi } from "vitest"
 
 const folders: Array<string> = []
 afterEach(() => {
@@ -141,5 +141,13 @@ test("a full heap is EngineOutOfMemory with the bytes, and the engine goes on", 
 })
 
 test("a missing TensorFlow package is one sentence that says what to install", async () => {
-  await expect(create({ backend: "tensorflow" })).rejects.toThrow(/expected one: `hmx engine install tensorflow`$/)
+  // An empty folder in the place of what this machine has.
+  const folder = mkdtempSync(join(tmpdir(), "engine-"))
+  folders.push(folder)
+  vi.stubEnv("HMX_TENSORFLOW", folder)
+  try {
+    await expect(create({ backend: "tensorflow" })).rejects.toThrow(/expected one: `hmx engine install tensorflow`$/)
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })

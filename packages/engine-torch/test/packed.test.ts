@@ -1,10 +1,12 @@
 /** Weights in a layout of their own: the same numbers, whatever stands beside a row, and nothing else takes them. */
 import { create } from "@hmx/engine-torch"
 import type { DecoderSpec, Engine, GenerateRequest } from "@hmx/lm"
-import { freeDecoder, generate, makeDecoder, stream, weightShapes } from "@hmx/lm"
-import { mkdtempSync, readSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs"
+import { freeDecoder, generate, loadDecoder, makeDecoder, openCheckpoint, stream, weightShapes } from "@hmx/lm"
+import * as Effect from "effect/Effect"
+import { existsSync, readdirSync, mkdtempSync, readSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { absent } from "./_internals/present.ts"
 
@@ -40,6 +42,12 @@ const decoderOn = (engine: Engine) =>
       }),
     ),
   )
+/** The committed checkpoints, and a larger set where it stands beside the repository. */
+const checkpoints = ["../../../test/fixtures/parity/checkpoints", "../../../../shared/fixtures/checkpoints"]
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .filter((root) => existsSync(root))
+  .flatMap((root) => readdirSync(root).map((name) => join(root, name)))
+
 /** The same engine without the layout. */
 const without = (engine: Engine): Engine =>
   new Proxy(engine, {
@@ -156,6 +164,42 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
     )
     expect(engine.memory().tensors).toBe(before)
     freeDecoder(decoder)
+    engine.close()
+  })
+
+  it.each(checkpoints)("change no sampled token of %s, and hardly its log-probability", async (folder) => {
+    const engine = await create({ threads: 1 })
+    const before = engine.memory().tensors
+    const { decoder } = Effect.runSync(Effect.flatMap(openCheckpoint(folder), (found) => loadDecoder(engine, found)))
+    const requests = [0, 1].map((temperature): GenerateRequest => ({
+      prompt: Array.from(stream(2, "prompt").uniform(23, 3, 500), Math.floor),
+      n: 3,
+      params: { temperature, maxNewTokens: 24 },
+      key: { seed: 2, step: temperature, prompt: 0 },
+    }))
+    let laidOut = 0
+    const watched = (): Engine =>
+      new Proxy(engine, {
+        get: (target, key) => {
+          const value: unknown = Reflect.get(target, key)
+          if (key !== "packed") return typeof value === "function" ? value.bind(target) : value
+          return (ws: Parameters<NonNullable<Engine["packed"]>>[0]) => {
+            const made = target.packed?.(ws)
+            if (made !== undefined) laidOut++
+            return made
+          }
+        },
+      })
+    const found = generate({ ...decoder, engine: watched() }, requests, { eos: [] }).flat()
+    const plain = generate({ ...decoder, engine: without(engine) }, requests, { eos: [] }).flat()
+    expect(found.map(({ tokens }) => tokens)).toEqual(plain.map(({ tokens }) => tokens))
+    found.forEach(({ logprobs }, i) =>
+      logprobs.forEach((x, t) => expect(x).toBeCloseTo(plain[i]?.logprobs[t] ?? Number.NaN, 4)),
+    )
+    // A type that torch widens is not laid out.
+    expect(laidOut > 0).toBe(decoder.weights.head.dtype === "f32")
+    freeDecoder(decoder)
+    expect(engine.memory().tensors).toBe(before)
     engine.close()
   })
 })

@@ -2,9 +2,10 @@
 import type { Prompt } from "./Artefact.ts"
 import { face } from "./face.ts"
 import type { ModelShape } from "./LanguageModel.ts"
+import { weightsBytes } from "./memory.ts"
 import * as Rules from "./Rules.ts"
 import type { Join, Tag } from "./Sentence.ts"
-import { checked, type Settings } from "./Settings.ts"
+import { bytes, checked, type Settings } from "./Settings.ts"
 import * as Stage from "./Stage.ts"
 import type { Fold, Start, Wired } from "./Wiring.ts"
 
@@ -83,9 +84,13 @@ export const Experiment = {
       groupSize: option(experiment, "groupSize") ?? 1,
       maxNewTokens: option(experiment, "maxNewTokens") ?? 0,
     }
-    return experiment.stages.flatMap((stage, index) =>
-      Stage.reserve(stage, shape, load).map((held) => ({ stage: stage.name, index, ...held })),
-    )
+    const held = (within: Stage.Load) =>
+      experiment.stages.flatMap((stage, index) =>
+        Stage.reserve(stage, shape, within).map((part) => ({ stage: stage.name, index, ...part })),
+      )
+    // What stays does not depend on the room that it leaves.
+    const stays = held(load).reduce((sum, part) => sum + (part.stays === true ? part.bytes : 0), 0)
+    return held({ ...load, room: bytes(experiment.settings.memory) - weightsBytes(shape) - stays })
   },
 }
 type Unhandled<X extends Experiment.Any> =

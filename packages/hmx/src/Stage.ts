@@ -44,6 +44,8 @@ export interface Load extends Settings {
   readonly maxNewTokens: number
   /** Tokens of a text, or an upper bound on them. Default: one a byte. */
   readonly tokens?: (text: string) => number
+  /** Bytes that the budget has beside the weights and what stays: what a stage may take more of to be faster. Default: no limit. */
+  readonly room?: number
 }
 
 /** What `prepare` can fail with. */

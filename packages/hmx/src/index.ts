@@ -31,6 +31,7 @@ export {
 export * as Prompts from "./Prompts.ts"
 export { type AnsweredItem, type ItemAnswer, ItemRecord, type LongItem, Records } from "./Records.ts"
 export { RemoteJudge } from "./RemoteJudge.ts"
+export { Reserved } from "./Reserved.ts"
 export * as Reward from "./Reward.ts"
 export * as Rewards from "./rewards/index.ts"
 export * as Rubric from "./Rubric.ts"

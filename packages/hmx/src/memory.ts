@@ -6,9 +6,11 @@
  *
  * N rows (tokens after sharing prefixes), W wanted log-probabilities, R decoded rows.
  */
+import { adapterParameters, linears, type Lora, targetsOf } from "./adapterBytes.ts"
 import { costsOf } from "./costs.ts"
 import type { ModelShape } from "./LanguageModel.ts"
 
+export { adapterBytes, adapterParameters, linearNames, type Lora, momentsBytes } from "./adapterBytes.ts"
 export { type Costs, costs, costsOf } from "./costs.ts"
 
 /** Every activation, cache, gradient and moment is f32 in every engine. */
@@ -27,48 +29,6 @@ export const weightsBytes = (shape: ModelShape): number => {
   return (layouts * matrices + vectors) * shape.bytesPerWeight + tables * context * headDim * f32
 }
 
-/** In and out of each linear layer that LoRA can stand beside, by PEFT's names. */
-const linears = (s: ModelShape): { readonly [name: string]: readonly [number, number] } => ({
-  q_proj: [s.hidden, s.heads * s.headDim],
-  k_proj: [s.hidden, s.kvHeads * s.headDim],
-  v_proj: [s.hidden, s.kvHeads * s.headDim],
-  o_proj: [s.heads * s.headDim, s.hidden],
-  gate_proj: [s.hidden, s.ffn],
-  up_proj: [s.hidden, s.ffn],
-  down_proj: [s.ffn, s.hidden],
-})
-
-/** PEFT's names of the linear layers of a decoder. */
-export const linearNames: ReadonlyArray<string> = [
-  "q_proj",
-  "k_proj",
-  "v_proj",
-  "o_proj",
-  "gate_proj",
-  "up_proj",
-  "down_proj",
-]
-
-export interface Lora {
-  readonly rank: number
-  readonly targets: ReadonlyArray<string> | "all-linear"
-}
-const targetsOf = ({ targets }: Lora): ReadonlyArray<string> => (targets === "all-linear" ? linearNames : targets)
-
-/** Weights of a LoRA adapter: rank × (in + out) for each target of each layer. */
-export const adapterParameters = (shape: ModelShape, lora: Lora): number => {
-  const of = linears(shape)
-  const perLayer = targetsOf(lora).reduce((sum, name) => {
-    const [input, output] = of[name] ?? [0, 0]
-    return sum + lora.rank * (input + output)
-  }, 0)
-  return perLayer * shape.layers
-}
-
-/** An adapter; and AdamW's two moments of it, which stay from one update to the next. */
-export const adapterBytes = (shape: ModelShape, lora: Lora): number => f32 * adapterParameters(shape, lora)
-export const momentsBytes = (shape: ModelShape, lora: Lora): number => 2 * adapterBytes(shape, lora)
-
 // --- token trees ------------------------------------------------------------------------------------------------------
 
 /** `count` segments of `length` rows that continue a path of `path` rows. */
@@ -84,9 +44,9 @@ export interface Trees {
   readonly wanted: number
 }
 
-/** Keys are rounded up to this, segments have at least so many queries, and a bucket has at most so many scores (`pack/attention.ts`). */
+/** Keys and queries are rounded up to these, and a bucket has at most so many scores (`pack/attention.ts`). */
 const keyMultiple = 16
-const leastQueries = 8
+const queryMultiple = 8
 const scoresAtOnce = 2 ** 20
 /** Tokens of one forward pass without gradients, before sharing (`tokensAtOnce` of `pack/pack.ts`). */
 export const tokensAtOnce = 16_384
@@ -116,7 +76,7 @@ const sizes = ({ segments }: Trees) => {
   let [rows, queries, keys, scores, most, buckets] = [0, 0, 0, 0, { queries: 0, keys: 0, scores: 0 }, 0]
   for (const { count, length, path } of segments) {
     if (count <= 0 || length <= 0) continue
-    const q = Math.max(leastQueries, length)
+    const q = roundUp(length, queryMultiple)
     const k = roundUp(path + length, keyMultiple)
     const inBucket = Math.min(count, Math.max(1, Math.floor(scoresAtOnce / (q * k))))
     rows += count * length
@@ -359,15 +319,24 @@ const turnTokens = 4
 /** Most bytes of an update's parts beside weights, adapter and moments; they are held at one time. */
 export interface UpdateBytes {
   readonly activations: number
+  /** Of `activations`: what the backward pass reads of the layers that do not run again. */
+  readonly kept: number
   readonly logits: number
   readonly gradients: number
+}
+
+/** How many layers' activations are kept: none or all, as many as go into `keepBytes`, or a number of them. */
+export interface Keeping {
+  readonly recompute: boolean
+  readonly keepBytes?: number | undefined
+  readonly layersKept?: number | undefined
 }
 
 /** A forward and a backward pass over trees, and the optimiser's step after it. */
 export const updateBytes = (
   s: ModelShape,
   trees: Trees,
-  { keepBytes, recompute, ...lora }: Lora & { readonly recompute: boolean; readonly keepBytes?: number | undefined },
+  { keepBytes, recompute, layersKept = recompute ? 0 : s.layers, ...lora }: Lora & Keeping,
 ): UpdateBytes => {
   const { ffn, hid, k, q } = widths(s)
   const cost = costsOf(s)
@@ -394,8 +363,7 @@ export const updateBytes = (
       cost.keysBack * most.keys * k +
       cost.scoresBack * s.heads * most.scores,
   )
-  const layersKept = keepBytes === undefined ? (recompute ? 0 : s.layers) : Math.floor(keepBytes / (f32 * kept))
-  const held = Math.min(s.layers, layersKept)
+  const held = Math.min(s.layers, keepBytes === undefined ? layersKept : Math.floor(keepBytes / (f32 * kept)))
   const again = held < s.layers
   const tape = inputs + held * kept
   // What is kept has gone before another layer runs again.
@@ -409,7 +377,17 @@ export const updateBytes = (
   const stepping = (1 + cost.adamW) * adapter
   return {
     activations: f32 * Math.max(body, stepping - adapter),
+    kept: f32 * held * kept,
     logits: f32 * beside,
     gradients: f32 * adapter,
   }
+}
+
+/** An update that keeps as many layers as `room` has bytes for; none where not even that fits. */
+export const updateBytesWithin = (s: ModelShape, trees: Trees, room: number, lora: Lora): UpdateBytes => {
+  for (let layersKept = s.layers; layersKept > 0; layersKept--) {
+    const found = updateBytes(s, trees, { ...lora, recompute: true, layersKept })
+    if (found.activations + found.logits + found.gradients <= room) return found
+  }
+  return updateBytes(s, trees, { ...lora, recompute: true })
 }

@@ -118,9 +118,12 @@ export type Tensors = Tensor | undefined | void | number | ReadonlyArray<Tensors
 export class EngineOutOfMemory extends Error {
   override readonly name = "EngineOutOfMemory"
   readonly bytes: number
+  /** The operation. */
+  readonly where: string
   constructor(bytes: number, where: string) {
     super(`out of memory in ${where}: ${bytes} bytes wanted`)
     this.bytes = bytes
+    this.where = where
   }
 }
 

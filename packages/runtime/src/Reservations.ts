@@ -3,7 +3,7 @@
  * those that need little. It comes back on success, failure and interruption.
  */
 import * as Effect from "effect/Effect"
-import { Errors, type Stage } from "hmx"
+import { Errors, Reserved, type Stage } from "hmx"
 import type { Plan } from "./Memory.ts"
 
 export interface Reservations {
@@ -75,9 +75,10 @@ export type Room = <A, E, R>(
  */
 export const roomOf = (plan: Plan, groups: number): Room => {
   const memory = make(Math.max(0, plan.budget - plan.weights - plan.stays))
-  const bytes = new Map(plan.stages.map((held) => [held.stage, held.bytes]))
+  const held = new Map(plan.stages.map((one) => [one.stage, one]))
   return (stage, work) => {
-    const whole = bytes.get(stage.name) ?? 0
-    return memory.hold(stage.grain === "group" ? Math.floor(whole / groups) : whole, stage.name, work)
+    const { bytes: whole = 0, parts = [] } = held.get(stage.name) ?? {}
+    const bytes = stage.grain === "group" ? Math.floor(whole / groups) : whole
+    return memory.hold(bytes, stage.name, Effect.provideService(work, Reserved, parts))
   }
 }

@@ -111,9 +111,16 @@ const loadState =
 /** Whether a stage may move the adapter. */
 const updates = (stage: Stage.Any): boolean => stage.gives.includes("policy")
 
-/** The stage with smaller micro-batches, where it has any. */
-const split = (stage: Stage.Any, groups: number | null): Stage.Any =>
-  groups === null || !("microBatchGroups" in stage.options) ? stage : Stage.change(stage, { microBatchGroups: groups })
+/**
+ * The stage with smaller micro-batches, where it has any. They are made smaller where memory ran out: what the budget had room for then
+ * did not fit, and nothing more is kept for the sake of speed.
+ */
+const split = (stage: Stage.Any, groups: number | null): Stage.Any => {
+  const { options } = stage
+  if (groups === null || !("microBatchGroups" in options)) return stage
+  const sparing = "recompute" in options && options.recompute === "auto" ? { recompute: true } : {}
+  return Stage.change(stage, { microBatchGroups: groups, ...sparing })
+}
 
 /** Groups of a stage's micro-batch, where it has an opinion. */
 export const microBatchOf = ({ options }: Stage.Any): number | undefined =>

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { Errors } from "hmx"
+import { Errors, LoRAUpdate, Reserved, Sample } from "hmx"
 import fc from "fast-check"
 import * as Reservations from "../src/Reservations.ts"
 
@@ -88,3 +88,21 @@ it("whatever is asked and however it ends, no more than the capacity is held, an
   )
   await fc.assert(holds)
 })
+
+it.effect("a stage sees its own reservation, part by part", () =>
+  Effect.gen(function* () {
+    const parts = [{ part: "kept activations", bytes: 4 }]
+    const room = Reservations.roomOf(
+      { budget: 10, weights: 1, stays: 1, stages: [{ stage: "LoRAUpdate", bytes: 4, parts }] },
+      2,
+    )
+    const update = LoRAUpdate.stage({ rank: 1, learningRate: 1, loss: "dapo" })
+    const sample = Sample.stage({ groupSize: 2, maxNewTokens: 1 })
+    const see = Effect.gen(function* () {
+      return yield* Reserved
+    })
+    expect(yield* room(update, see)).toEqual(parts)
+    expect(yield* room(sample, see)).toEqual([])
+    expect(yield* see).toEqual([])
+  }),
+)

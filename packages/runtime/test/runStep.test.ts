@@ -42,6 +42,26 @@ describe("out of memory", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
+  it.effect("in the update: from then on nothing is kept that the budget has room for", () =>
+    Effect.gen(function* () {
+      const kept = Effect.fnUntraced(function* (failures: NonNullable<ScriptedModelOptions["failures"]>) {
+        const seen: Array<number | undefined> = []
+        const loss: ScriptedModelOptions["loss"] = ({ keepBytes, recompute }) => {
+          seen.push(recompute === true ? 0 : keepBytes)
+          return 1
+        }
+        yield* ran({ loss, failures })
+        return seen
+      })
+      const roomy = yield* kept({})
+      expect(roomy).toHaveLength(3)
+      expect(roomy.every((bytes) => bytes !== undefined && bytes > 0)).toBe(true)
+      // A step of one pass; the second step fails, and then there is a pass a group.
+      const tight = yield* kept({ forwardBackward: { 2: oom } })
+      expect(tight).toEqual([roomy[0], 0, 0, 0, 0])
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
   it.effect("in sampling: fewer groups at once, finished ones kept, the same bytes", () =>
     Effect.gen(function* () {
       const plain = yield* ran({})

@@ -93,8 +93,8 @@ export const paperModels = (bytesPerWeight: number): ReadonlyArray<ModelShape & 
 /** Settings from the fastest to the most sparing: the first that fits is the one to take. */
 const ladder = [
   { said: "as it is", update: {} },
-  { said: "recompute: true", update: { recompute: true } },
-  { said: "recompute: true, microBatchGroups: 1", update: { recompute: true, microBatchGroups: 1 } },
+  { said: "as it is, layers computed twice", update: { recompute: true } },
+  { said: "microBatchGroups: 1", update: { recompute: true, microBatchGroups: 1 } },
 ] as const
 
 /** What of a step is fixed here: eight prompts of 64 tokens, groups of eight, 256 new tokens, LoRA of rank 8 on every linear layer. */

@@ -13,6 +13,7 @@ import {
 import { LanguageModel, type ModelShape } from "../LanguageModel.ts"
 import type { LossOptions } from "../Loss.ts"
 import * as Memory from "../memory.ts"
+import { Reserved } from "../Reserved.ts"
 import { learningRate, type Schedule } from "../schedule/learningRate.ts"
 import * as Stage from "../Stage.ts"
 import { Step } from "../Step.ts"
@@ -49,8 +50,11 @@ export interface LoRAUpdateOptions extends Optional<Omit<LossOptions, "loss">> {
   readonly maskTruncated?: boolean | undefined
   /** Groups in one forward and backward pass; the gradient does not depend on it. Default: all. */
   readonly microBatchGroups?: number | undefined
-  /** Recompute each layer in the backward pass in place of keeping its activations. Default false. */
-  readonly recompute?: boolean | undefined
+  /**
+   * Recompute each layer in the backward pass in place of keeping its activations: all (true), none (false), or those for whose
+   * activations the experiment's budget has no room. The gradient has the same bits. Default "auto".
+   */
+  readonly recompute?: boolean | "auto" | undefined
 }
 
 /** With every default in its place: part of the identity, and each option there for a sweep to find. */
@@ -72,7 +76,7 @@ const withDefaults = (o: LoRAUpdateOptions) => ({
   numIterations: o.numIterations ?? 1,
   maskTruncated: o.maskTruncated ?? false,
   microBatchGroups: o.microBatchGroups,
-  recompute: o.recompute ?? false,
+  recompute: o.recompute ?? ("auto" as const),
   beta: o.beta ?? 0,
   epsilon: o.epsilon ?? 0.2,
   epsilonHigh: o.epsilonHigh,
@@ -121,6 +125,7 @@ const run = ({ advantages, rollouts }: Input, given: LoRAUpdateOptions) => {
     if (batch.live.length === 0) return yield* new NoSignal({ liveGroups: 0, rewards: batch.flatRewards })
 
     const at = options.microBatchGroups ?? batch.live.length
+    const keeping = options.recompute === "auto" ? keptAs(yield* Reserved) : { recompute: options.recompute }
     const iterations: Array<Measured> = []
     let digest = policy.adapter
     for (let iteration = 0; iteration < numIterations; iteration++) {
@@ -135,7 +140,7 @@ const run = ({ advantages, rollouts }: Input, given: LoRAUpdateOptions) => {
           groups: pass,
           loss: lossOf(options),
           temperature: rollouts[0]?.temperature ?? 1,
-          recompute: options.recompute,
+          ...keeping,
           ...batch.totals,
         })
         if (!Number.isFinite(result.loss)) return yield* new NonFinite({ tensor: "loss" })
@@ -174,6 +179,13 @@ const run = ({ advantages, rollouts }: Input, given: LoRAUpdateOptions) => {
     })
   }).pipe(Effect.onError(() => forget))
 }
+
+/** What was reserved for it is kept; without a plan the engine sees to its own limit. */
+const keptAs = (reserved: ReadonlyArray<Stage.Reservation>): { readonly keepBytes?: number } => {
+  const part = reserved.find(({ part }) => part === keptPart)
+  return part === undefined ? {} : { keepBytes: part.bytes }
+}
+const keptPart = "kept activations"
 
 /** Whatever ends an update before its optimiser step leaves no gradient behind for the next one. */
 const forget = Effect.gen(function* () {
@@ -225,11 +237,16 @@ const reserve = (shape: ModelShape, given: LoRAUpdateOptions, load: Stage.Load) 
   const { groupSize, maxNewTokens, promptTokens, prompts } = load
   const groups = Math.min(microBatchGroups ?? prompts.perStep, prompts.perStep)
   const trees = Memory.groupTrees(groups, promptTokens, groupSize, maxNewTokens)
-  const { activations, gradients, logits } = Memory.updateBytes(shape, trees, { rank, targets, recompute })
+  const lora = { rank, targets }
+  const { activations, gradients, kept, logits } =
+    recompute === "auto"
+      ? Memory.updateBytesWithin(shape, trees, load.room ?? Number.POSITIVE_INFINITY, lora)
+      : Memory.updateBytes(shape, trees, { ...lora, recompute })
   return [
-    { part: "adapter", bytes: Memory.adapterBytes(shape, { rank, targets }), stays: true },
-    { part: "optimiser", bytes: Memory.momentsBytes(shape, { rank, targets }), stays: true },
-    { part: "activations", bytes: activations },
+    { part: "adapter", bytes: Memory.adapterBytes(shape, lora), stays: true },
+    { part: "optimiser", bytes: Memory.momentsBytes(shape, lora), stays: true },
+    { part: "activations", bytes: activations - kept },
+    { part: keptPart, bytes: kept },
     { part: "logits", bytes: logits },
     { part: "gradients", bytes: gradients },
   ]
@@ -240,6 +257,8 @@ const check = (o: ReturnType<typeof withDefaults>): void => {
   if (o.alpha !== undefined) within("alpha", o.alpha, { above: 0 })
   within("learningRate", o.learningRate, { above: 0 })
   oneOf("loss", o.loss, ["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo", "sapo", "luspo", "vespo"])
+  if (o.recompute !== "auto" && typeof o.recompute !== "boolean")
+    throw new RangeError(`recompute must be true, false or "auto", not ${String(o.recompute)}`)
   oneOf("schedule", o.schedule, ["constant", "linear", "cosine"])
   whole("warmupSteps", o.warmupSteps, 0)
   within("beta1", o.beta1, { least: 0, below: 1 })

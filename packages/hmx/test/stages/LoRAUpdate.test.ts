@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import { Artefact, Errors, LoRAUpdate, type LoRAUpdateOptions, type LossOptions, Sample, Stage } from "hmx"
+import { Artefact, Errors, LoRAUpdate, type LoRAUpdateOptions, type LossOptions, Reserved, Sample, Stage } from "hmx"
+import fc from "fast-check"
 import { expect, test } from "vitest"
 import { policy, scripted, shape, type Script } from "../scripted.ts"
 import { advantages, completion, rollouts } from "./group.ts"
@@ -61,7 +62,6 @@ test("trains on the groups with signal, and divides by the whole batch", async (
     maxCompletionLength: 20,
     tokensInBatch: 16,
     rowsInBatch: 7,
-    recompute: false,
     loss: { loss: "dapo", beta: 0, epsilon: 0.2, biasCorrectionKl: true },
   })
   expect(request?.groups[0]?.completions.some((c) => c.oldLogprobs !== undefined)).toBe(false)
@@ -136,8 +136,26 @@ test("every option of the loss, and recompute, arrives in the request", async ()
     const { asked } = await succeeded(option)
     expect(asked.backwards[0]?.loss, name).toMatchObject(option)
   }
-  const { asked } = await succeeded({ recompute: true })
-  expect(asked.backwards[0]?.recompute).toBe(true)
+  for (const recompute of [true, false]) {
+    const { asked } = await succeeded({ recompute })
+    expect(asked.backwards[0]).toMatchObject({ recompute })
+    expect(asked.backwards[0]?.keepBytes).toBeUndefined()
+  }
+})
+
+test("keeps the activations that were reserved, and without a plan what the engine's own limit allows", async () => {
+  const { asked, layer } = scripted()
+  const update = Stage.run(LoRAUpdate.stage(base), three)
+  const reserved = [
+    { part: "activations", bytes: 900 },
+    { part: "kept activations", bytes: 77 },
+  ]
+  await Effect.runPromise(Effect.provideService(update, Reserved, reserved).pipe(Effect.provide(layer)))
+  await Effect.runPromise(update.pipe(Effect.provide(layer)))
+  expect(asked.backwards.map(({ keepBytes, recompute }) => [keepBytes, recompute])).toEqual([
+    [77, undefined],
+    [undefined, undefined],
+  ])
 })
 
 test("further iterations on the same rollouts have old log-probabilities, and go on in the schedule", async () => {
@@ -231,22 +249,52 @@ test("makes the adapter that the step names, from the experiment's seed", async 
   expect(Stage.prepare(Sample.stage({ groupSize: 2, maxNewTokens: 1 }))).toBeUndefined()
 })
 
+const load = {
+  model: { kind: "nano" },
+  prompts: { kind: "inline", train: [], heldOut: [], perStep: 8 },
+  memory: "1 GiB",
+  steps: 1,
+  seed: 1,
+  groupSize: 8,
+  promptTokens: 10,
+  maxNewTokens: 10,
+} as const
+/** Bytes of an update beside weights, adapter and moments; and of those that are kept for the backward pass. */
+const reservedBy = (options: object, room?: number) => {
+  const within = room === undefined ? load : { ...load, room }
+  const parts = Stage.reserve(LoRAUpdate.stage({ ...base, ...options }), shape, within).filter((r) => r.stays !== true)
+  const sum = (some: typeof parts) => some.reduce((all, { bytes }) => all + bytes, 0)
+  return {
+    all: sum(parts),
+    kept: sum(parts.filter((r) => r.part === "kept activations")),
+    activations: sum(parts.filter((r) => r.part.endsWith("activations"))),
+  }
+}
+
 test("recomputation and small micro-batches are reserved as what they are", () => {
-  const load = {
-    model: { kind: "nano" },
-    prompts: { kind: "inline", train: [], heldOut: [], perStep: 8 },
-    memory: "1 GiB",
-    steps: 1,
-    seed: 1,
-    groupSize: 8,
-    promptTokens: 10,
-    maxNewTokens: 10,
-  } as const
-  const of = (options: object) =>
-    Stage.reserve(LoRAUpdate.stage({ ...base, ...options }), shape, load).find((r) => r.part === "activations")
-      ?.bytes ?? 0
-  expect(of({ recompute: true })).toBeLessThan(of({}))
-  expect(of({ microBatchGroups: 2 }) * 4).toBe(of({}))
+  expect(reservedBy({ recompute: true }).all).toBeLessThan(reservedBy({ recompute: false }).all)
+  expect(reservedBy({ recompute: true }).kept).toBe(0)
+  expect(reservedBy({ microBatchGroups: 2 }).activations * 4).toBe(reservedBy({}).activations)
+  // Nobody has said that there is a limit.
+  expect(reservedBy({})).toEqual(reservedBy({ recompute: false }))
+})
+
+test("as many layers are kept as the budget has room for", () => {
+  const all = reservedBy({ recompute: false })
+  const none = reservedBy({ recompute: true })
+  expect(reservedBy({}, all.all)).toEqual(all)
+  const layer = all.kept / shape.layers
+  expect(reservedBy({}, all.all - 1).kept).toBeLessThanOrEqual(all.kept - layer)
+  // Too little for any: what it takes at the least is what the plan refuses.
+  expect(reservedBy({}, 0)).toEqual(none)
+  fc.assert(
+    fc.property(fc.integer({ min: Math.ceil(none.all), max: Math.ceil(all.all) }), fc.nat(1000), (room, more) => {
+      const found = reservedBy({}, room)
+      expect(found.all).toBeLessThanOrEqual(room)
+      expect(found.kept % layer).toBe(0)
+      expect(reservedBy({}, room + more).kept).toBeGreaterThanOrEqual(found.kept)
+    }),
+  )
 })
 
 test("what its options cannot be is said when it is made", () => {
@@ -263,6 +311,7 @@ test("what its options cannot be is said when it is made", () => {
     [{ maxGradNorm: 0 }, "maxGradNorm must be above 0, not 0"],
     [{ numIterations: 0 }, "numIterations must be a whole number of at least 1, not 0"],
     [{ microBatchGroups: 0 }, "microBatchGroups must be a whole number of at least 1, not 0"],
+    [{ recompute: "never" }, 'recompute must be true, false or "auto", not never'],
     [{ beta: -1 }, "beta must be at least 0, not -1"],
     [{ epsilon: 0 }, "epsilon must be above 0, not 0"],
     [{ targets: [] }, "targets must name at least one linear layer"],

@@ -44,7 +44,11 @@ export const loadDecoder = (
     const { spec } = checkpoint.config
     // 1 + w in f32, as the reference computes it: 16 bits would round w away.
     const lessOne = (name: string) => spec.normLessOne === true && isNorm(name)
-    const put = (name: string, tensor: Tensor) => tensors.set(name, engine.frozen(engine.keep(tensor)))
+    const put = (name: string, tensor: Tensor) => {
+      // Noted before: where there is no room to lay it out anew, it is freed with the others.
+      tensors.set(name, engine.keep(tensor))
+      tensors.set(name, engine.frozen(tensor))
+    }
     const take: Take = ({ name, shape, dtype }, file, seen) =>
       put(name, engine.fromFile(file, shape, engineTypes[dtype], seen))
     const visit = (weight: Weight) => {

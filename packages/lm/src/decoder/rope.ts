@@ -3,13 +3,13 @@ import type { Engine, Tensor } from "../Engine.ts"
 import type { DecoderSpec, RopeScaling } from "./DecoderSpec.ts"
 
 /** Cosine and sine of every row's position. [N, D/2] */
-export interface Rope {
+export type Rope = {
   readonly cos: Tensor
   readonly sin: Tensor
 }
 
 /** Of the layers that see everything, and of those with a sliding window: the same tensors unless the family turns them otherwise. */
-export interface Ropes {
+export type Ropes = {
   readonly full: Rope
   readonly sliding: Rope
 }
@@ -38,12 +38,15 @@ export const frequencies = (headDim: number, theta: number, scaling?: RopeScalin
 
 /** Tables of every position of the context, in f64 on the host. Kept until `freeRopes`. [context, D/2] */
 export const ropeTables = (engine: Engine, spec: DecoderSpec): Ropes => {
-  const full = table(engine, spec.context, frequencies(spec.headDim, spec.ropeTheta, spec.ropeScaling))
   const theta = spec.sliding?.ropeTheta
-  return {
-    full,
-    sliding: theta === undefined ? full : table(engine, spec.context, frequencies(spec.headDim, theta)),
-  }
+  // All of them or, where there is no room for one, none.
+  const made = engine.scope(() => {
+    const full = table(engine, spec.context, frequencies(spec.headDim, spec.ropeTheta, spec.ropeScaling))
+    const sliding = theta === undefined ? full : table(engine, spec.context, frequencies(spec.headDim, theta))
+    return { full, sliding }
+  })
+  for (const { cos, sin } of new Set([made.full, made.sliding])) for (const one of [cos, sin]) engine.keep(one)
+  return made
 }
 
 const table = (engine: Engine, context: number, angles: ReadonlyArray<number>): Rope => {
@@ -58,8 +61,8 @@ const table = (engine: Engine, context: number, angles: ReadonlyArray<number>): 
       sin[position * half + i] = Math.sin(angle)
     }
   })
-  const keep = (values: Float32Array) => engine.keep(engine.upload(values, [context, half], "f32"))
-  return { cos: keep(cos), sin: keep(sin) }
+  const upload = (values: Float32Array) => engine.upload(values, [context, half], "f32")
+  return { cos: upload(cos), sin: upload(sin) }
 }
 
 export const freeRopes = (engine: Engine, { full, sliding }: Ropes): void =>

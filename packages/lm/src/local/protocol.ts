@@ -90,7 +90,7 @@ const failureOf = (thrown: unknown): Failure | undefined =>
   isFailure(thrown)
     ? thrown
     : thrown instanceof EngineOutOfMemory
-      ? new Errors.OutOfMemory({ need: thrown.bytes, where: thrown.message })
+      ? new Errors.OutOfMemory({ need: thrown.bytes, where: thrown.where })
       : thrown instanceof EngineUnavailable
         ? new Errors.BadInput({ where: thrown.where, found: thrown.found, expected: thrown.expected })
         : undefined

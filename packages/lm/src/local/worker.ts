@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import { Errors } from "hmx"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type { Engine } from "../Engine.ts"
+import { EngineOutOfMemory } from "../Engine.ts"
 import { Desk } from "./Desk.ts"
 import { LocalModel } from "./LocalModel.ts"
 import type { Call, Hello, Start } from "./protocol.ts"
@@ -20,8 +21,11 @@ const load = async ({ chat, checkpointFolder, engineModule, engineOptions }: Sta
   const engine = await found.create(engineOptions)
   const exit = Effect.runSyncExit(LocalModel.load(engine, checkpointFolder, { chat }))
   if (Exit.isSuccess(exit)) return exit.value
+  const { limit } = engine.memory()
   engine.close()
-  throw Cause.squash(exit.cause)
+  const thrown = Cause.squash(exit.cause)
+  if (!(thrown instanceof EngineOutOfMemory)) throw thrown
+  throw new Errors.OutOfMemory({ need: thrown.bytes, where: `loading the weights within ${limit} bytes` })
 }
 
 const hello = (words: Hello) => port.postMessage(words)

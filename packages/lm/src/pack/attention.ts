@@ -15,10 +15,11 @@ export const unseen = -1e9
 export const keyMultiple = 16
 
 /**
- * Query rows of a bucket at least. An engine may compute few rows in another way than many, which rounds otherwise; so all packed
- * rows are computed as many, however few a segment has left after sharing.
+ * Query counts are rounded up to this. An engine may compute few rows in another way than many, which rounds otherwise: all of them where a segment has few
+ * left after sharing, and the last ones of a segment behind whole blocks (torch's fused attention takes 32 at one time, and computes one
+ * to three that are left over with other bits).
  */
-export const leastQueries = 8
+export const queryMultiple = 8
 
 export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
 
@@ -45,11 +46,11 @@ export const buckets = (segments: ReadonlyArray<Segment>, maxScores = 1 << 20): 
     if (
       last !== undefined &&
       last.keys === keys &&
-      Math.max(leastQueries, segment.length) >= 0.75 * last.queries &&
+      roundUp(segment.length, queryMultiple) >= 0.75 * last.queries &&
       (last.segments.length + 1) * last.queries * keys <= maxScores
     )
       last.segments.push(segment)
-    else out.push({ segments: [segment], queries: Math.max(leastQueries, segment.length), keys })
+    else out.push({ segments: [segment], queries: roundUp(segment.length, queryMultiple), keys })
   }
   return out
 }

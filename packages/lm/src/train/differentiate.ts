@@ -27,8 +27,8 @@ export interface LayerParameters {
 export interface DifferentiateOptions {
   readonly temperature?: number | undefined
   /**
-   * Bytes that the activations kept for the backward pass may take, beside each layer's input. 0: every layer runs again. Default: what
-   * leaves a quarter of the engine's limit of memory free. The gradient's bits do not depend on it.
+   * Bytes that the activations kept for the backward pass may take, beside each layer's input. 0: every layer runs again; Infinity: none.
+   * Other than with Infinity, a quarter of the engine's limit of memory stays free. The gradient's bits do not depend on it.
    */
   readonly keepBytes?: number | undefined
   /** Embedding, final norm and head are trained as well. Default false. */
@@ -176,9 +176,9 @@ class Kept {
   }
 
   #tooMany(): boolean {
-    if (this.#most !== undefined) return this.#bytes > this.#most
+    if (this.#most === Infinity) return false
     const { bytes, limit } = this.#engine.memory()
-    return bytes > 0.75 * limit
+    return this.#bytes > (this.#most ?? Infinity) || bytes > 0.75 * limit
   }
 }
 

@@ -4,7 +4,6 @@ import * as fc from "fast-check"
 import type { ForwardBackwardRequest, TrainGroup } from "hmx"
 import { Errors } from "hmx"
 import { describe, expect, it } from "vitest"
-import { freeDecoder } from "../../src/decoder/Decoder.ts"
 import { sequenceLogits } from "../../src/decoder/inspect.ts"
 import type { Lora } from "../../src/lora/Lora.ts"
 import { Lora as LoraAdapter } from "../../src/lora/Lora.ts"
@@ -13,7 +12,7 @@ import { floats } from "../../src/pack/floats.ts"
 import { pack } from "../../src/pack/pack.ts"
 import { forwardBackward, lossGradient, sequenceLogProbs } from "../../src/train/forwardBackward.ts"
 import { relativeError } from "../_internals/fixtures.ts"
-import { tinyDecoder, tinyLora, tinySpec } from "../_internals/tinyDecoder.ts"
+import { tinyDecoder, tinyLora } from "../_internals/tinyDecoder.ts"
 
 const engine = await create()
 const decoder = tinyDecoder(engine)
@@ -211,42 +210,6 @@ it.each([false, true])(
     )
   },
 )
-
-it("the gradient is the same however many layers are kept, and every one that is not saves memory", () => {
-  const layers = 6
-  const deep = tinyDecoder(engine, { ...tinySpec, layers })
-  const tokens = Array.from({ length: 40 }, (_, i) => 2 + i)
-  const request = {
-    groups: [{ prompt: [3], completions: [{ tokens, advantage: 1 }] }],
-    loss: { loss: "dapo" } as const,
-    maxCompletionLength: 40,
-  }
-  const once = (how: { readonly keepBytes?: number; readonly recompute?: boolean }) => {
-    const lora = tinyLora(deep)
-    const before = engine.memory().bytes
-    engine.resetPeak()
-    forwardBackward(deep, lora, { ...request, ...how })
-    const peak = engine.memory().peak - before
-    const gradient = gradientOf(lora)
-    lora.free()
-    return { gradient, peak }
-  }
-  const [all, none] = [once({ recompute: false }), once({ recompute: true })]
-  expect(none.gradient).toEqual(all.gradient)
-  expect(none.peak).toBeLessThan(0.7 * all.peak)
-  // From no byte to more than all of them, in halves of a layer.
-  const found = Array.from({ length: 2 * layers + 3 }, (_, halves) =>
-    once({ keepBytes: (halves * all.peak) / layers / 2 }),
-  )
-  for (const { gradient } of found) expect(gradient).toEqual(all.gradient)
-  const peaks = found.map(({ peak }) => peak)
-  expect(peaks).toEqual(peaks.toSorted((a, b) => a - b))
-  expect([peaks[0], peaks.at(-1)]).toEqual([none.peak, all.peak])
-  expect(new Set(peaks).size).toBeGreaterThanOrEqual(layers - 2)
-  // Nobody has limited this engine.
-  expect(once({}).peak).toBe(all.peak)
-  freeDecoder(deep)
-})
 
 it.each([false, true])("an interruption between two layers leaves nothing behind (recompute %s)", (recompute) => {
   const lora = tinyLora(decoder)

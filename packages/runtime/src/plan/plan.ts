@@ -45,10 +45,8 @@ const reasons = (experiment: Experiment.Any, promptTokens: number): { readonly [
     decoding: `one token of each of ${answers} answers, and a layer's cache while it grows`,
     reading: "what a judge reads at once: the criteria of as many answers as go into one pass",
     sampling: "the cache of the answers that are asked for at once",
-    activations:
-      option("recompute") === true
-        ? `the input of each layer and one layer, for ${String(groups)} groups at once`
-        : `what the backward pass reads of all layers, for ${String(groups)} groups at once`,
+    activations: `the input of each layer and one layer, for ${String(groups)} groups at once`,
+    "kept activations": "what the backward pass reads of the layers that are not computed twice",
     logits: "a chunk of logits of the whole vocabulary",
     gradients: "of the adapter",
   }

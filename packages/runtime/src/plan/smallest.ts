@@ -61,7 +61,8 @@ export const smallest = (experiment: Experiment.Any, plan: Plan): ReadonlyArray<
     if (few !== undefined)
       add(`${name}.microBatchGroups`, all, few, withOption(experiment, name, "microBatchGroups", few))
     const again = withOption(experiment, name, "recompute", true)
-    if (optionOf(update, "recompute") !== true && !add(`${name}.recompute`, false, true, again)) {
+    // Of itself it recomputes as much as the budget asks for.
+    if (optionOf(update, "recompute") === false && !add(`${name}.recompute`, false, true, again)) {
       const both = groups(again)
       if (both !== undefined)
         add(

@@ -42,7 +42,8 @@ describe("a plan", () => {
       const roomy = yield* planOf(experiment({}))
       const tight = experiment({ memory: "16 MiB" })
       const { memory } = yield* planOf(tight)
-      expect(memory.most).toBe(roomy.memory.most)
+      // An update keeps what the budget has room for: here nothing.
+      expect(memory.most).toBeLessThan(roomy.memory.most)
       expect(memory.most).toBeGreaterThan(memory.budget)
       const named = memory.changes.map(({ option }) => option)
       expect(named.at(-1)).toBe("memory")

@@ -1,0 +1,150 @@
+/** Out of memory through the local model, wherever it strikes: a suite for each engine. */
+import * as Effect from "effect/Effect"
+import { describe, expect, test } from "vitest"
+import { type Engine, EngineOutOfMemory, type Tensor } from "../../src/index.ts"
+import { LocalModel } from "../../src/local/LocalModel.ts"
+import { fixture } from "../_internals/fixtures.ts"
+
+const prompt = Array.from({ length: 48 }, (_, i) => 3 + ((i * 37) % 600))
+const loss = { loss: "dapo" } as const
+
+/** Bytes: far more than the model takes. */
+const limit = 2 ** 26
+
+const checkpoint = fixture("checkpoints/qwen3")
+const load = (engine: Engine) => Effect.runSync(LocalModel.load(engine, checkpoint))
+
+const ask = {
+  prompt,
+  n: 8,
+  params: { maxNewTokens: 64 },
+  key: { seed: 1, step: 1, prompt: 0 },
+  by: { adapter: "policy" },
+}
+
+const update = {
+  adapter: "policy",
+  groups: [
+    {
+      prompt,
+      completions: [1, -1, 0.5, -0.5].map((advantage, c) => ({
+        tokens: prompt.map((id, i) => 3 + ((id * 7 + i * 13 + c * 101) % 600)),
+        advantage,
+      })),
+    },
+  ],
+  loss,
+  maxCompletionLength: 64,
+  recompute: true,
+}
+
+/** Takes all but so many bytes of what is free. */
+const fill = (engine: Engine, free: number): Tensor => {
+  const size = Math.floor((limit - engine.memory().bytes - free) / 4)
+  return engine.keep(engine.upload(new Float32Array(size), [size], "f32"))
+}
+
+const expectTyped = (thrown: unknown) => {
+  expect(thrown).toBeInstanceOf(EngineOutOfMemory)
+  if (thrown instanceof EngineOutOfMemory) expect(thrown.bytes).toBeGreaterThan(0)
+}
+
+/** `make` makes the engine with a limit in bytes. */
+export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void => {
+  /** A model with an adapter that keeps nothing from one call to the next. */
+  const made = async () => {
+    const engine = await make(limit)
+    const model = Effect.runSync(LocalModel.load(engine, checkpoint, { prefixBytes: 0 }))
+    model.createAdapter("policy", { rank: 4 }, 1)
+    return { engine, model }
+  }
+
+  /** What a run throws where memory is full from the `at`th time on that it asks whether to stop; nothing of it stays. */
+  const fullAt = (engine: Engine, at: number, run: (asked: () => boolean) => unknown) => {
+    const before = engine.memory()
+    const ballast: Array<Tensor> = []
+    let asked = 0
+    let thrown: unknown
+    try {
+      run(() => {
+        if (asked++ === at) ballast.push(fill(engine, 64))
+        return false
+      })
+    } catch (error) {
+      thrown = error
+    }
+    engine.free(...ballast)
+    expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
+    return { thrown, asked }
+  }
+
+  describe("out of memory", () => {
+    test("at load", async () => {
+      const roomy = await make()
+      const model = load(roomy)
+      const { bytes } = roomy.memory()
+      model.close()
+      roomy.close()
+      for (const share of [0.05, 0.5, 0.99]) {
+        const engine = await make(Math.ceil(share * bytes))
+        let thrown: unknown
+        try {
+          load(engine)
+        } catch (error) {
+          thrown = error
+        }
+        expectTyped(thrown)
+        expect(engine.memory()).toMatchObject({ tensors: 0, bytes: 0 })
+        engine.close()
+      }
+    })
+
+    test("in prefill and in decode; then the answers are the same as ever", async () => {
+      const { engine, model } = await made()
+      const answers = (asked = () => false) => model.sample([ask], { checkpoint: () => {}, dropped: () => asked() })
+      const between = (asked: () => unknown) =>
+        model.sample([ask], { checkpoint: () => void asked(), dropped: () => false })
+      const whole = answers()
+      // Between two layers of the prompt, and at a token.
+      const layers = model.decoder.spec.layers
+      for (let at = 0; at < layers; at++) {
+        const { asked, thrown } = fullAt(engine, at, between)
+        expectTyped(thrown)
+        expect(asked).toBe(at + 1)
+      }
+      for (const at of [1, 4, 20]) expectTyped(fullAt(engine, at, answers).thrown)
+      expect(answers()).toEqual(whole)
+      model.close()
+      expect(engine.memory().tensors).toBe(0)
+      engine.close()
+    })
+
+    test("in an update, forward and backward, and in the optimiser's step; then the gradient is the same", async () => {
+      const { engine, model } = await made()
+      const run = (asked: () => unknown = () => false) =>
+        model.forwardBackward(update, { checkpoint: () => void asked(), dropped: () => false })
+      const step = () => model.optimStep({ adapter: "policy", learningRate: 1e-3 })
+      run()
+      const { adapterDigest } = step()
+      model.createAdapter("policy", { rank: 4 }, 1)
+      const layers = model.decoder.spec.layers
+      // Every layer is asked about once on the way up and once on the way down.
+      for (let at = 0; at < 2 * layers; at++) {
+        const { asked, thrown } = fullAt(engine, at, run)
+        expectTyped(thrown)
+        expect(asked).toBe(at + 1)
+      }
+      run()
+      const before = engine.memory()
+      const ballast = fill(engine, 64)
+      expect(step).toThrow(EngineOutOfMemory)
+      engine.free(ballast)
+      expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
+      // The gradient is there still, and the adapter as it was.
+      expect(step().adapterDigest).toBe(adapterDigest)
+      model.close()
+      expect(engine.memory().tensors).toBe(0)
+      engine.close()
+    })
+  })
+}

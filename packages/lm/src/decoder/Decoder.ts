@@ -3,6 +3,7 @@ import type { Errors } from "hmx"
 import type { Engine, Tensor } from "../Engine.ts"
 import type { Checkpoint, Take, Weight } from "../io/checkpoint.ts"
 import { loadWeights } from "../io/checkpoint.ts"
+import { isWidened } from "../io/config.ts"
 import { toF32 } from "../io/safetensors.ts"
 import type { DecoderSpec } from "./DecoderSpec.ts"
 import { isNorm } from "./DecoderSpec.ts"
@@ -31,6 +32,11 @@ export const makeDecoder = (engine: Engine, spec: DecoderSpec, tensors: Readonly
 
 const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
 
+export interface LoadDecoderOptions {
+  /** 16-bit weights become f32 as they are read. Default: those of a small model (`isWidened`). */
+  readonly widen?: boolean
+}
+
 /**
  * Reads a checkpoint's weights onto the engine, one at a time, and takes its digest on the way. They live until `freeDecoder`; when
  * reading fails, all of them are freed.
@@ -38,6 +44,7 @@ const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
 export const loadDecoder = (
   engine: Engine,
   checkpoint: Checkpoint,
+  { widen = isWidened(checkpoint.config) }: LoadDecoderOptions = {},
 ): Effect.Effect<{ readonly decoder: Decoder; readonly digest: string }, Errors.BadInput | Errors.StorageFailed> =>
   Effect.suspend(() => {
     const tensors = new Map<string, Tensor>()
@@ -51,10 +58,13 @@ export const loadDecoder = (
       const { name, shape } = weight
       const [data, dtype] = lessOne(name)
         ? ([toF32(weight).map((w) => 1 + w), "f32"] as const)
-        : ([weight.data, engineTypes[weight.dtype]] as const)
+        : widen
+          ? ([toF32(weight), "f32"] as const)
+          : ([weight.data, engineTypes[weight.dtype]] as const)
       put(name, engine.upload(data, shape, dtype))
     }
-    return loadWeights(checkpoint, visit, (name) => (lessOne(name) ? undefined : take)).pipe(
+    const copied = (name: string) => lessOne(name) || (widen && checkpoint.tensors.get(name)?.dtype !== "F32")
+    return loadWeights(checkpoint, visit, (name) => (copied(name) ? undefined : take)).pipe(
       Effect.map((digest) => ({ decoder: makeDecoder(engine, spec, tensors), digest })),
       Effect.onError(() => Effect.sync(() => engine.free(...tensors.values()))),
     )

@@ -35,7 +35,7 @@ function widening(ops: Ops, x: Handle, w: Handle, few: boolean): Handle {
 
 /** x [N, I] · w [O, I]ᵀ in f32, whatever w is stored as. */
 export function product(ops: Ops, x: Handle, w: Handle, compute: ComputeOf, bias?: Handle): Handle {
-  const few = bias === undefined && !ops.tracks(x, w) && isFew(ops, x.shape[0] ?? 0)
+  const few = bias === undefined && isFew(ops, x.shape[0] ?? 0, w.size) && !ops.tracks(x, w)
   if (w.dtype === "f32" || w.dtype === "i32") return few ? weightFirst(ops, x, w) : ops.linear(x, w, bias)
   if (compute(w.dtype) === w.dtype)
     return ops.cast(
@@ -70,7 +70,7 @@ export function linear(
   lora: Lora | undefined,
 ): Handle {
   if (w.storage.packed === true) return alone(ops, x, w, bias, lora)
-  return evenRows(ops, x, (rows) => together(ops, rows, w, compute, bias, lora))
+  return evenRows(ops, x, w.size, (rows) => together(ops, rows, w, compute, bias, lora))
 }
 
 /** With a packed weight, for which rows need no company. */
@@ -82,7 +82,7 @@ function alone(ops: Ops, x: Handle, w: Handle, bias: Handle | undefined, lora: L
   const { a, b, scale } = lora
   if (a.storage.packed === true && b.storage.packed === true && scale === 1)
     return packedLinear(ops, packedLinear(ops, rows, a), b, undefined, y)
-  const beside = evenRows(ops, rows, (even) => {
+  const beside = evenRows(ops, rows, Infinity, (even) => {
     const both = () => ops.linear(ops.linear(even, ops.cast(a, "f32")), ops.cast(b, "f32"))
     return isFew(ops, even.shape[0] ?? 0) ? onOneThread(ops, both) : both()
   })

@@ -15,11 +15,11 @@ const ELEMENTS = 32
 
 const asIs = (ops: Ops, x: Handle): boolean => x.size === 0 || !ops.onHost || ops.tracks(x)
 
-/** Runs a product on a multiple of four rows, or of `FEW`; of many rows, every thread has enough anyway. */
-export function evenRows(ops: Ops, x: Handle, run: (x: Handle) => Handle): Handle {
+/** Runs a product with a weight of so many elements on a multiple of four rows, or of `FEW`; of many rows, every thread has enough anyway. */
+export function evenRows(ops: Ops, x: Handle, elements: number, run: (x: Handle) => Handle): Handle {
   const [n = 0, width = 0] = x.shape
   if (asIs(ops, x)) return run(x)
-  if (isFew(ops, n)) {
+  if (isFew(ops, n, elements)) {
     if (n % FEW === 0) return run(x)
     return ops.narrow(run(ops.cat([x, ops.filled([FEW - (n % FEW), width], 0)], 0)), 0, 0, n)
   }

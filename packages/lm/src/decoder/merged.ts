@@ -37,5 +37,10 @@ export const merged = (engine: Engine, weights: LayerWeights, lora: LayerLora | 
     return group.outputs.length === 1 ? [y] : group.outputs.map((n) => engine.slice(y, 1, (at += n) - n, n))
   }
   const own = new Set<Tensor | undefined>(Object.values({ ...weights }))
-  return { project, made: groups.flatMap(({ weight, bias }) => own.has(weight) ? (bias ?? []) : [weight, ...(bias === undefined ? [] : [bias])]) }
+  return {
+    project,
+    made: groups.flatMap(({ weight, bias }) =>
+      own.has(weight) ? (bias ?? []) : [weight, ...(bias === undefined ? [] : [bias])],
+    ),
+  }
 }

@@ -60,6 +60,17 @@ export class Direct {
     return y
   }
 
+  /** q [B, K, T, D], k and v [B, K, Tk, D], mask that is added to the scores: [B, K, T, D], which lies in memory as [B, T, K, D]. */
+  flash(q: Pointer, k: Pointer, v: Pointer, mask: Pointer, scale: number): Pointer {
+    this.#dispatcher.setInteger(0, mask)
+    this.#dispatcher.natives.scratch.f64[1] = scale
+    const [first, second] = [this.#dispatcher.at(0), this.#dispatcher.at(1)]
+    const sums = this.#dispatcher.at(slot.second)
+    const y = this.#done(this.#shim.flash(q, k, v, 0, 0, first, second, this.#result, sums))
+    this.#dispatcher.delete(this.#dispatcher.pointer(slot.second))
+    return y
+  }
+
   #write(values: ReadonlyArray<number>): void {
     for (let i = 0; i < values.length; i++) this.#dispatcher.setInteger(slot.sizes + i, values[i] ?? 0)
   }

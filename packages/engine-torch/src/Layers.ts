@@ -35,7 +35,7 @@ function widening(ops: Ops, x: Handle, w: Handle, few: boolean): Handle {
 
 /** x [N, I] · w [O, I]ᵀ in f32, whatever w is stored as. */
 export function product(ops: Ops, x: Handle, w: Handle, compute: ComputeOf, bias?: Handle): Handle {
-  const few = bias === undefined && !ops.tracks(x, w) && isFew(ops, x.shape[0] ?? 0)
+  const few = bias === undefined && isFew(ops, x.shape[0] ?? 0, w.size) && !ops.tracks(x, w)
   if (w.dtype === "f32" || w.dtype === "i32") return few ? weightFirst(ops, x, w) : ops.linear(x, w, bias)
   if (compute(w.dtype) === w.dtype)
     return ops.cast(
@@ -70,7 +70,7 @@ export function linear(
   lora: Lora | undefined,
 ): Handle {
   if (w.storage.packed === true) return alone(ops, x, w, bias, lora)
-  return evenRows(ops, x, (rows) => together(ops, rows, w, compute, bias, lora))
+  return evenRows(ops, x, w.size, (rows) => together(ops, rows, w, compute, bias, lora))
 }
 
 /** With a packed weight, for which rows need no company. */
@@ -82,7 +82,7 @@ function alone(ops: Ops, x: Handle, w: Handle, bias: Handle | undefined, lora: L
   const { a, b, scale } = lora
   if (a.storage.packed === true && b.storage.packed === true && scale === 1)
     return packedLinear(ops, packedLinear(ops, rows, a), b, undefined, y)
-  const beside = evenRows(ops, rows, (even) => {
+  const beside = evenRows(ops, rows, Infinity, (even) => {
     const both = () => ops.linear(ops.linear(even, ops.cast(a, "f32")), ops.cast(b, "f32"))
     return isFew(ops, even.shape[0] ?? 0) ? onOneThread(ops, both) : both()
   })
@@ -114,22 +114,25 @@ export function rmsNorm(ops: Ops, x: Handle, w: Handle, eps: number): Handle {
   return ops.rmsNorm(x, weight, eps, 4 * (rows + normalised))
 }
 
-/** Halves (a, b) of each head become (a·cos − b·sin, b·cos + a·sin). */
+/** Halves (a, b) of each head become (a·cos − b·sin, b·cos + a·sin): x · (cos, cos) + (b, a) · (−sin, sin). */
 export function rotary(ops: Ops, x: Handle, cos: Handle, sin: Handle): Handle {
-  const [n = 0, , d = 0] = x.shape
-  const half = d / 2
-  const shape = [...x.shape.slice(0, 2), half]
-  const c = ops.reshape(cos, [n, 1, half])
-  const s = ops.reshape(sin, [n, 1, half])
-  const a = ops.narrow(x, 2, 0, half)
-  const b = ops.narrow(x, 2, half, half)
-  return ops.cat(
-    [
-      ops.subtract(ops.mul(a, c, shape), ops.mul(b, s, shape), 1, shape),
-      ops.subtract(ops.mul(b, c, shape), ops.mul(a, s, shape), -1, shape),
-    ],
-    2,
-  )
+  const half = (x.shape[2] ?? 0) / 2
+  const [both, signed] = wide(ops, cos, sin)
+  const turned = ops.roll(x, half, 2)
+  return ops.subtract(ops.mul(x, both, x.shape), ops.mul(turned, signed, x.shape), -1, x.shape)
+}
+
+/** (cos, cos) and (−sin, sin), [N, 1, D] each: made once for all layers, unless a gradient flows through them. */
+function wide(ops: Ops, cos: Handle, sin: Handle): readonly [Handle, Handle] {
+  if (cos.beside?.other === sin) return cos.beside.made
+  const [n = 0, half = 0] = cos.shape
+  const row = (left: Handle, right: Handle) => ops.reshape(ops.cat([left, right], 1), [n, 1, 2 * half])
+  const [both, signed] = [row(cos, cos), row(ops.scale(sin, -1), sin)]
+  if (cos.beside === undefined && !ops.tracks(cos, sin)) {
+    for (const t of [both, signed]) ops.ledger.keep(t)
+    cos.beside = { other: sin, made: [both, signed] }
+  }
+  return [both, signed]
 }
 
 /** q [B, Tq, H, D], k and v [B, Tk, K, D], bias [B or 1, Tq, Tk] → [B, Tq, H, D]. */
@@ -160,6 +163,12 @@ function fused(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: n
   const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
   const [, Tk = 0, K = 0] = k.shape
   const heads = (t: Handle) => ops.permute(t, [0, 2, 1, 3])
+  if (Tq === 1 && ops.flash !== undefined) {
+    // The queries of one key head are its rows: keys are read once for all of them.
+    const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, 1, Tk])
+    const mixed = ops.flash(ops.reshape(q, [B, K, H / K, D]), heads(k), heads(v), mask, scale)
+    return ops.reshape(mixed, q.shape)
+  }
   const [qs, ks, vs] = [heads(q), heads(k), heads(v)]
   const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, Tq, Tk])
   // The derivative keeps each row's log Σ exp.

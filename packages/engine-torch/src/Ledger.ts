@@ -20,14 +20,26 @@ export interface Place {
 /** The engine's tensor. `native` is 0 once it is freed. */
 export class Handle extends EngineTensor<Storage> {
   native: Pointer
-  /** Known to lie row by row without gaps: a reshape of it is a view. */
-  contiguous = false
+  /** Known to lie row by row, maybe with gaps: what is computed of it element by element lies so without. */
+  ordered = false
+  #contiguous = false
+  /** What was made of it and another for later uses: freed with it. */
+  beside: { readonly other: Handle; readonly made: readonly [Handle, Handle] } | undefined = undefined
   /** Set while a tape tracks it. */
   place: Place | undefined = undefined
 
   constructor(ledger: Ledger, native: Pointer, shape: ReadonlyArray<number>, dtype: DType, storage: Storage) {
     super(ledger, shape, dtype, storage)
     this.native = native
+  }
+
+  /** Known to lie row by row without gaps: a reshape of it is a view. */
+  get contiguous(): boolean {
+    return this.#contiguous
+  }
+  set contiguous(known: boolean) {
+    this.#contiguous = known
+    if (known) this.ordered = true
   }
 }
 
@@ -61,5 +73,6 @@ export class Ledger extends EngineLedger<Handle> {
     t.native = 0
     t.place = undefined
     this.#give(native)
+    if (t.beside !== undefined) for (const made of t.beside.made) this.free(made)
   }
 }

@@ -49,7 +49,7 @@ const ready = (ops: Ops, w: Handle, compute: ComputeOf): Handle =>
 
 /** Logits of some rows after softcap and temperature, and the tanh of the softcap. */
 function logits(ops: Ops, h: Handle, w: Handle, compute: ComputeOf, { temperature, softcap }: LogitOptions) {
-  const z = evenRows(ops, h, (rows) => product(ops, rows, w, compute))
+  const z = evenRows(ops, h, w.size, (rows) => product(ops, rows, w, compute))
   if (softcap === undefined) {
     if (temperature !== 1) ops.into(ops.o.mulInto, z, ops.scalar(1 / temperature))
     return { z, cap: undefined }

@@ -59,6 +59,8 @@ export interface Natives {
         readonly narrow: Rc<[P, number, number, number, P]>
         readonly cat: Rc<[P, number, number, P]>
         readonly rmsNorm: Rc<[P, P, number, P, P, P, P]>
+        /** (q, k, v, dropout, causal, mask's address, scale's address, result, log Σ exp) */
+        readonly flash: Rc<[P, P, P, number, number, P, P, P, P]>
       }
     | undefined
   /** oneDNN's products with weights in its own layout: x · wᵀ (+ bias), and the same added to a tensor; undefined where torch is built without it. */
@@ -248,6 +250,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
         narrow: own("narrow", p, "int64", "int64", "int64", p),
         cat: own("cat", p, "int64", "int64", p),
         rmsNorm: own("_fused_rms_norm", p, p, "int64", p, p, p, p),
+        flash: own("_scaled_dot_product_flash_attention_for_cpu", p, p, p, "double", "int32", p, p, p, p),
       }
     } catch (error) {
       if (error instanceof MissingSymbol) return undefined

@@ -204,7 +204,12 @@ export class Ops implements TapeOps {
   /** Copies a tensor over part of another, which no graph has seen. */
   write(whole: Handle, x: Handle, axis: number, start: number): void {
     const { dispatcher, o } = this
-    const part = dispatcher.one(o.narrow, whole.native, axis, start, x.shape[axis] ?? 0)
+    const direct = this.#plain
+    const length = x.shape[axis] ?? 0
+    const part =
+      direct === undefined
+        ? dispatcher.one(o.narrow, whole.native, axis, start, length)
+        : direct.narrow(whole.native, axis, start, length)
     dispatcher.delete(dispatcher.one(o.copyInto, part, x.native, false))
     dispatcher.delete(part)
   }
@@ -237,6 +242,14 @@ export class Ops implements TapeOps {
     this.#scalars.clear()
   }
 
+  /** Enters the result of an elementwise operation, whose first input decides how it lies. */
+  #like(x: Handle, shape: ReadonlyArray<number>, run: () => Pointer): Handle {
+    this.#room(shape, "f32")
+    const y = this.ledger.enter(run(), shape, "f32")
+    y.contiguous = x.ordered && x.shape.length === shape.length && x.size === y.size
+    return y
+  }
+
   // --- shape ---
 
   /** A view where the layout allows it, else a copy. */
@@ -247,10 +260,15 @@ export class Ops implements TapeOps {
       view.contiguous = true
       return view
     }
-    const y = this.run(this.o.reshape, { shape, dtype: x.dtype, view: x.storage }, x, shape)
+    const y =
+      direct === undefined
+        ? this.run(this.o.reshape, { shape, dtype: x.dtype, view: x.storage }, x, shape)
+        : this.ledger.share(x.storage, direct.reshape(x.native, shape), shape, x.dtype)
+    y.ordered = x.ordered
     if (x.size === 0 || this.dispatcher.data(x.native) === this.dispatcher.data(y.native)) return y
     // It was copied: the result has memory of its own.
     const copy = this.ledger.enter(this.dispatcher.copy(y.native), shape, x.dtype)
+    copy.contiguous = true
     if (y.place !== undefined) this.tape?.made(copy, [], 0)
     this.ledger.free(y)
     return copy
@@ -267,6 +285,7 @@ export class Ops implements TapeOps {
     if (direct !== undefined) {
       const view = this.ledger.share(x.storage, direct.narrow(x.native, axis, start, length), shape, x.dtype)
       view.contiguous = x.contiguous && axis === 0
+      view.ordered = x.ordered
       return view
     }
     return this.run(this.o.narrow, { shape, dtype: x.dtype, view: x.storage }, x, axis, start, length)
@@ -280,14 +299,11 @@ export class Ops implements TapeOps {
     if (direct !== undefined && xs.length <= MOST_AT_ONCE) {
       const dtype = first?.dtype ?? "f32"
       this.#room(shape, dtype)
-      return this.ledger.enter(
-        direct.cat(
-          xs.map((x) => x.native),
-          axis,
-        ),
-        shape,
-        dtype,
-      )
+      const natives = xs.map((x) => x.native)
+      const y = this.ledger.enter(direct.cat(natives, axis), shape, dtype)
+      // Of four axes and more it may keep an order of channels.
+      y.contiguous = shape.length < 4
+      return y
     }
     return this.run(this.o.cat, { shape, dtype: first?.dtype ?? "f32" }, xs, axis)
   }
@@ -300,6 +316,7 @@ export class Ops implements TapeOps {
       x.shape.length === 2 && x.dtype !== "i32"
         ? this.run(this.o.embedding, made, x, ids, -1, false, false)
         : this.run(this.o.indexSelect, made, x, 0, ids)
+    y.contiguous = true
     return x.dtype === "i32" ? y : this.cast(y, "f32")
   }
 
@@ -316,8 +333,7 @@ export class Ops implements TapeOps {
   subtract(a: Handle, b: Handle, factor: number, shape: ReadonlyArray<number>): Handle {
     const direct = this.#plain
     if (direct !== undefined) {
-      this.#room(shape, "f32")
-      return this.ledger.enter(direct.add(a.native, b.native, -factor), shape, "f32")
+      return this.#like(a, shape, () => direct.add(a.native, b.native, -factor))
     }
     const { tape } = this
     const tracked = this.tracks(a, b)
@@ -328,8 +344,7 @@ export class Ops implements TapeOps {
   mul(a: Handle, b: Handle, shape: ReadonlyArray<number>): Handle {
     const direct = this.#plain
     if (direct !== undefined) {
-      this.#room(shape, "f32")
-      return this.ledger.enter(direct.mul(a.native, b.native), shape, "f32")
+      return this.#like(a, shape, () => direct.mul(a.native, b.native))
     }
     const saved = [...(this.tracks(a) ? [b] : []), ...(this.tracks(b) ? [a] : [])]
     return this.run(this.o.mul, { shape, saved }, a, b)
@@ -337,8 +352,7 @@ export class Ops implements TapeOps {
   scale(x: Handle, factor: number): Handle {
     const direct = this.#plain
     if (direct !== undefined) {
-      this.#room(x.shape, "f32")
-      return this.ledger.enter(direct.scale(x.native, factor), x.shape, "f32")
+      return this.#like(x, x.shape, () => direct.scale(x.native, factor))
     }
     return this.run(this.o.mul, { shape: x.shape }, x, this.scalar(factor))
   }
@@ -368,8 +382,7 @@ export class Ops implements TapeOps {
     const width = x.shape.at(-1) ?? 1
     const direct = this.#plain
     if (direct !== undefined) {
-      this.#room(x.shape, "f32")
-      return this.ledger.enter(direct.rmsNorm(x.native, width, w.native, eps), x.shape, "f32")
+      return this.#like(x, x.shape, () => direct.rmsNorm(x.native, width, w.native, eps))
     }
     return this.run(this.o.rmsNorm, { shape: x.shape, saved: [x, w], hidden, second: true }, x, [width], w, eps)
   }
@@ -393,6 +406,21 @@ export class Ops implements TapeOps {
   bmm(a: Handle, b: Handle): Handle {
     const [n = 0, i = 0] = a.shape
     return this.run(this.o.bmm, { shape: [n, i, b.shape[2] ?? 0], saved: [a, b] }, a, b)
+  }
+  roll(x: Handle, by: number, axis: number): Handle {
+    const y = this.run(this.o.roll, { shape: x.shape }, x, [by], [axis])
+    y.contiguous = x.shape.length < 4
+    return y
+  }
+  /** See `Direct.flash`; undefined where it cannot be called, or a tape would not see it. */
+  get flash() {
+    const direct = this.#plain
+    if (direct === undefined) return undefined
+    return (q: Handle, k: Handle, v: Handle, mask: Handle, scale: number): Handle => {
+      this.#room(q.shape, "f32")
+      const y = direct.flash(q.native, k.native, v.native, mask.native, scale)
+      return this.ledger.enter(y, q.shape, "f32")
+    }
   }
   softmax(x: Handle): Handle {
     return this.run(this.o.softmax, { shape: x.shape, savesResult: true }, x, -1, false)

@@ -267,8 +267,13 @@ export class TorchEngine implements Engine {
     const { Tk } = engineArguments.attention(qs, ks, vs, options)
     const how = { scale: options.scale, softcap: options.softcap }
     const ops = this.#ops
+    const [, queries = 0, heads = 0, size = 0] = qs.shape
+    // Only where the queries of a key head go together.
+    const together =
+      ops.flash === undefined || options.softcap !== undefined ? 1 : heads / Math.max(1, ks.shape[2] ?? 1)
+    const shape = { keys: Tk, queries, size, together }
     return this.#ledger.scope(() =>
-      evenKeys(ops, qs.shape[1] ?? 0, Tk, (keys) => {
+      evenKeys(ops, shape, (keys) => {
         // Keys behind the mask come from a cache's room, or are zeros.
         const some = (t: Handle) => {
           const [n = 0, room = 0, heads = 0, size = 0] = t.shape

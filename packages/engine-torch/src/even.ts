@@ -15,11 +15,11 @@ const ELEMENTS = 32
 
 const asIs = (ops: Ops, x: Handle): boolean => x.size === 0 || !ops.onHost || ops.tracks(x)
 
-/** Runs a product on a multiple of four rows, or of `FEW`; of many rows, every thread has enough anyway. */
-export function evenRows(ops: Ops, x: Handle, run: (x: Handle) => Handle): Handle {
+/** Runs a product with a weight of so many elements on a multiple of four rows, or of `FEW`; of many rows, every thread has enough anyway. */
+export function evenRows(ops: Ops, x: Handle, elements: number, run: (x: Handle) => Handle): Handle {
   const [n = 0, width = 0] = x.shape
   if (asIs(ops, x)) return run(x)
-  if (isFew(ops, n)) {
+  if (isFew(ops, n, elements)) {
     if (n % FEW === 0) return run(x)
     return ops.narrow(run(ops.cat([x, ops.filled([FEW - (n % FEW), width], 0)], 0)), 0, 0, n)
   }
@@ -34,7 +34,8 @@ export function evenRows(ops: Ops, x: Handle, run: (x: Handle) => Handle): Handl
 export function evenElements(ops: Ops, x: Handle, run: (x: Handle) => Handle): Handle {
   const step = ELEMENTS * ops.threads
   if (asIs(ops, x)) return run(x)
-  if (x.size % step === 0) return run(x.contiguous ? x : ops.clone(x))
+  // Rows of whole steps may have gaps between them: each is a run.
+  if (x.size % step === 0) return run(x.contiguous || (x.shape.at(-1) ?? 0) % ELEMENTS === 0 ? x : ops.clone(x))
   const flat = ops.reshape(x, [x.size])
   const longer = ops.cat([flat, ops.filled([step - (x.size % step)], 0)], 0)
   return ops.reshape(ops.narrow(run(longer), 0, 0, x.size), x.shape)
@@ -42,14 +43,22 @@ export function evenElements(ops: Ops, x: Handle, run: (x: Handle) => Handle): H
 
 /** Keys that torch's fused attention takes at one time. */
 const BLOCK = 512
+/** Floats that 16 bytes hold. */
+const LANES = 4
 
 /**
- * How many keys attention of one query a row is to be given. Each thread's scratch memory begins behind that of the one before, and where that is no multiple
- * of 16 bytes MKL adds in another order: a row's bits would be those of the thread that computes it. With two more keys than a
- * multiple of four it is one; beyond a block it never is, and one thread computes all.
+ * How many keys attention of one query a row is to be given, of which `together` share a key head. Each thread's scratch memory begins behind that of the one
+ * before, and where that is no multiple of 16 bytes MKL adds in another order: a row's bits would be those of the thread that computes it. It
+ * holds scores, a maximum, a sum and a result of each query. With some more keys it is one; where it is none beyond a block, one thread computes all.
  */
-export function evenKeys<A>(ops: Ops, queries: number, keys: number, run: (to: number) => A): A {
+export function evenKeys<A>(
+  ops: Ops,
+  { keys, queries, size, together }: { readonly [K in "keys" | "queries" | "size" | "together"]: number },
+  run: (to: number) => A,
+): A {
   if (!ops.onHost || ops.threads === 1 || queries !== 1 || keys === 0 || ops.tape !== undefined) return run(keys)
-  const to = keys + ((6 - (keys % 4)) % 4)
-  return to <= BLOCK ? run(to) : onOneThread(ops, () => run(keys))
+  const even = (to: number) => (together * (Math.min(to, BLOCK) + 2 + size)) % LANES === 0
+  let to = keys
+  while (to < keys + LANES && !even(to)) to++
+  return even(to) && (to <= BLOCK || to === keys) ? run(to) : onOneThread(ops, () => run(keys))
 }

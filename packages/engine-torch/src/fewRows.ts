@@ -13,8 +13,12 @@ const MOST = 64
 
 const measured = new WeakMap<Ops, boolean>()
 
-/** Whether so many rows, none of which carries a gradient, are computed with the weight on the left. */
-export const isFew = (ops: Ops, rows: number): boolean => rows <= MOST && rows > 0 && ops.onHost && same(ops)
+/** Elements of a weight below which turning the result costs what the product saves, whatever the rows. */
+const LEAST = 1 << 18
+
+/** Whether so many rows, none of which carries a gradient, are computed with the weight (of so many elements) on the left. */
+export const isFew = (ops: Ops, rows: number, elements = Infinity): boolean =>
+  elements >= LEAST && rows <= MOST && rows > 0 && ops.onHost && same(ops)
 
 /** x [N, I] · w [O, I]ᵀ of N rows, a multiple of `FEW`. */
 export const weightFirst = (ops: Ops, x: Handle, w: Handle): Handle =>

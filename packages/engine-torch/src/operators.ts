@@ -27,6 +27,7 @@ export const operators = (d: Dispatcher) => ({
   pack: d.operator("mkldnn::_reorder_linear_weight", "T?i"),
   permute: d.operator("permute", "TI"),
   reshape: d.operator("reshape", "TI"),
+  roll: d.operator("roll", "TII"),
   rmsNorm: d.operator("_fused_rms_norm", "TI?T?f"),
   scatterAdd: d.operator("scatter_add_", "TiTT"),
   sdpa: d.operator("scaled_dot_product_attention", "TTT?Tfb?fb"),

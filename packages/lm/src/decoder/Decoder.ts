@@ -3,6 +3,7 @@ import type { Errors } from "hmx"
 import type { Engine, Tensor } from "../Engine.ts"
 import type { Checkpoint, Take, Weight } from "../io/checkpoint.ts"
 import { loadWeights } from "../io/checkpoint.ts"
+import { isSmall } from "../io/config.ts"
 import { toF32 } from "../io/safetensors.ts"
 import type { DecoderSpec } from "./DecoderSpec.ts"
 import { isNorm } from "./DecoderSpec.ts"
@@ -17,6 +18,8 @@ export interface Decoder {
   readonly spec: DecoderSpec
   readonly weights: Weights
   readonly rope: Ropes
+  /** Products are made with an adapter added to its weights (`merged`). Default false. */
+  readonly merges?: boolean
 }
 
 /** A decoder of tensors that are on the engine already, by their full names, norms as they multiply. It owns them from here on. */
@@ -31,6 +34,13 @@ export const makeDecoder = (engine: Engine, spec: DecoderSpec, tensors: Readonly
 
 const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
 
+export interface LoadDecoderOptions {
+  /** 16-bit weights become f32 as they are read. Default: those of a small model. */
+  readonly widen?: boolean
+  /** See `Decoder`. Default: of a small model, on an engine that is bound by calls (`Engine.packed`). */
+  readonly merges?: boolean
+}
+
 /**
  * Reads a checkpoint's weights onto the engine, one at a time, and takes its digest on the way. They live until `freeDecoder`; when
  * reading fails, all of them are freed.
@@ -38,10 +48,13 @@ const engineTypes = { F32: "f32", BF16: "bf16", F16: "f16" } as const
 export const loadDecoder = (
   engine: Engine,
   checkpoint: Checkpoint,
+  options: LoadDecoderOptions = {},
 ): Effect.Effect<{ readonly decoder: Decoder; readonly digest: string }, Errors.BadInput | Errors.StorageFailed> =>
   Effect.suspend(() => {
     const tensors = new Map<string, Tensor>()
     const { spec } = checkpoint.config
+    const small = isSmall(checkpoint.config)
+    const { merges = small && engine.packed !== undefined, widen = small } = options
     // 1 + w in f32, as the reference computes it: 16 bits would round w away.
     const lessOne = (name: string) => spec.normLessOne === true && isNorm(name)
     const put = (name: string, tensor: Tensor) => {
@@ -55,11 +68,14 @@ export const loadDecoder = (
       const { name, shape } = weight
       const [data, dtype] = lessOne(name)
         ? ([toF32(weight).map((w) => 1 + w), "f32"] as const)
-        : ([weight.data, engineTypes[weight.dtype]] as const)
+        : widen
+          ? ([toF32(weight), "f32"] as const)
+          : ([weight.data, engineTypes[weight.dtype]] as const)
       put(name, engine.upload(data, shape, dtype))
     }
-    return loadWeights(checkpoint, visit, (name) => (lessOne(name) ? undefined : take)).pipe(
-      Effect.map((digest) => ({ decoder: makeDecoder(engine, spec, tensors), digest })),
+    const copied = (name: string) => lessOne(name) || (widen && checkpoint.tensors.get(name)?.dtype !== "F32")
+    return loadWeights(checkpoint, visit, (name) => (copied(name) ? undefined : take)).pipe(
+      Effect.map((digest) => ({ decoder: { ...makeDecoder(engine, spec, tensors), merges }, digest })),
       Effect.onError(() => Effect.sync(() => engine.free(...tensors.values()))),
     )
   })

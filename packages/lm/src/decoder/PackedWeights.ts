@@ -4,15 +4,9 @@ import type { Decoder } from "./Decoder.ts"
 import type { LinearName } from "./DecoderSpec.ts"
 import type { LayerLora, Project } from "./forward.ts"
 import { project } from "./forward.ts"
+import { biasOf, inputGroups } from "./inputGroups.ts"
+import { merged } from "./merged.ts"
 import type { LayerWeights, Weights } from "./Weights.ts"
-
-/** Linear layers of one input, whose weights are laid out one under another. */
-const groups: ReadonlyArray<ReadonlyArray<LinearName>> = [
-  ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-  ["self_attn.o_proj"],
-  ["mlp.gate_proj", "mlp.up_proj"],
-  ["mlp.down_proj"],
-]
 
 /** A group's weights. */
 interface Packed {
@@ -27,7 +21,7 @@ type PackedLayer = ReadonlyMap<LinearName, Packed>
 /** What a sampling call computes with. */
 export interface SamplingWeights {
   readonly head: Tensor
-  readonly project: (layer: number) => Project
+  readonly project: (layer: number) => Project | undefined
   /** Weights of which sampling reads no more than a few rows at a time. */
   readonly cold: ReadonlyArray<Tensor>
   /** Frees what was made for the call's adapter. */
@@ -42,20 +36,23 @@ export interface SamplingWeights {
 export class PackedWeights {
   readonly #engine: Engine
   readonly #weights: Weights
+  readonly #merges: boolean
   #made: Array<Tensor> = []
   #layers: ReadonlyArray<PackedLayer> | undefined
   #head: Tensor | undefined
   #fits = true
 
-  constructor({ engine, weights }: Decoder) {
+  constructor({ engine, merges, weights }: Decoder) {
     this.#engine = engine
     this.#weights = weights
+    this.#merges = merges === true
   }
 
   /** The weights, with an adapter's laid out beside them for this call. */
   of(lora: ReadonlyArray<LayerLora> | undefined): SamplingWeights {
     const engine = this.#engine
     const weights = this.#weights
+    if (this.#merges) return this.#merged(lora)
     const layers = this.#packed()
     const beside: Array<Tensor> = []
     const keep = (t: Tensor): Tensor => {
@@ -106,6 +103,28 @@ export class PackedWeights {
     this.#head = undefined
   }
 
+  #merged(lora: ReadonlyArray<LayerLora> | undefined): SamplingWeights {
+    const engine = this.#engine
+    const { head, layers } = this.#weights
+    const kept: Array<Tensor> = []
+    const free = () => engine.free(...kept.splice(0))
+    try {
+      const projects = layers.map((layer, i) => {
+        let project: Project | undefined
+        engine.scope(() => {
+          const { made, ...rest } = merged(engine, layer, lora?.[i])
+          for (const t of made) kept.push(engine.keep(t))
+          ;({ project } = rest)
+        })
+        return project
+      })
+      return { head, project: (layer) => projects[layer], cold: [], free }
+    } catch (error) {
+      free()
+      throw error
+    }
+  }
+
   #packed(): ReadonlyArray<PackedLayer> {
     if (this.#layers !== undefined) return this.#layers
     const engine = this.#engine
@@ -117,7 +136,7 @@ export class PackedWeights {
     try {
       const layers = this.#weights.layers.map((layer) => {
         const found = new Map<LinearName, Packed>()
-        for (const names of groups) {
+        for (const names of inputGroups) {
           const weight = keep(engine.packed?.(names.map((name) => layer[name])))
           if (weight === undefined) continue
           const bias = keep(biasOf(engine, layer, names))
@@ -138,16 +157,6 @@ export class PackedWeights {
       return []
     }
   }
-}
-
-/** The biases of a group one behind another. */
-const biasOf = (engine: Engine, layer: LayerWeights, names: ReadonlyArray<LinearName>): Tensor | undefined => {
-  const biases = [
-    layer["self_attn.q_proj.bias"],
-    layer["self_attn.k_proj.bias"],
-    layer["self_attn.v_proj.bias"],
-  ].flatMap((bias) => bias ?? [])
-  return names[0] === "self_attn.q_proj" && biases.length > 0 ? engine.concat(biases, 0) : undefined
 }
 
 /**

@@ -94,7 +94,7 @@ export interface Forward {
   readonly lora: ReadonlyArray<LayerLora> | undefined
   readonly attend: Attend
   /** Products of a layer's blocks with weights laid out in another way. Default: with those given, and `lora`. */
-  readonly project?: ((layer: number) => Project) | undefined
+  readonly project?: ((layer: number) => Project | undefined) | undefined
   /** Called when the embedding's rows have been read. */
   readonly embedded?: (() => void) | undefined
   /** Called before every block; throws to stop. */

@@ -138,9 +138,15 @@ export const shapeOfConfig = (config: ModelConfig, bytesPerWeight: number): Mode
   }
 }
 
+/** Parameters of a small model: 16 MiB in f32. */
+const small = 1 << 22
+
+/** Of so small a model a call costs more than its arithmetic: 16-bit weights become f32 as they are read. */
+export const isSmall = ({ spec }: ModelConfig): boolean => parameterCount(spec) <= small
+
 /** The shape as the engine of that name holds it: 16-bit weights are as wide as they are stored, or f32. */
 export const shapeHeldBy = (config: ModelConfig, engine: string, device = "cpu"): ModelShape => {
-  const narrow = config.dtype !== "F32" && (Memory.costs[engine]?.narrow ?? false)
+  const narrow = config.dtype !== "F32" && !isSmall(config) && (Memory.costs[engine]?.narrow ?? false)
   return {
     ...shapeOfConfig(config, narrow ? 2 : 4),
     engine,

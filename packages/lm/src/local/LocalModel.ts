@@ -241,7 +241,8 @@ export class LocalModel {
     // Its memory is of more use to the update, whose end would drop it.
     this.#prefixes.drop(lora)
     this.#packed.free()
-    this.decoder.engine.trim?.()
+    // A small model's passes leave little behind, which the next ones take up.
+    if (this.decoder.merges !== true) this.decoder.engine.trim?.()
     return forwardBackward(this.decoder, lora, request, control?.checkpoint)
   }
 

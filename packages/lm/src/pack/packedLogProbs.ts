@@ -1,6 +1,7 @@
 import type { Decoder } from "../decoder/Decoder.ts"
 import type { LayerLora } from "../decoder/forward.ts"
 import { hidden } from "../decoder/forward.ts"
+import { merged } from "../decoder/merged.ts"
 import type { Tensor } from "../Engine.ts"
 import { floats } from "./floats.ts"
 import { packedAttention } from "./attention.ts"
@@ -40,7 +41,11 @@ export const pairLogProbs = (
 
 /** The forward pass over packed rows, without gradients. */
 export const packedLogProbs = (decoder: Decoder, packed: Packed, options: PackedOptions = {}): PairValues => {
-  const { engine, spec, weights } = decoder
+  const { engine, merges, spec, weights } = decoder
+  const mergedOf = (i: number) => {
+    const layer = weights.layers[i]
+    return layer && merged(engine, layer, options.lora?.[i]).project
+  }
   const pairs = packed.rows.length
   if (pairs === 0) return { logprobs: new Float32Array(0), entropies: new Float32Array(0) }
   let values: PairValues | undefined
@@ -51,6 +56,7 @@ export const packedLogProbs = (decoder: Decoder, packed: Packed, options: Packed
       ids: ids(packed.tokens),
       positions: ids(packed.positions),
       lora: options.lora,
+      project: merges === true ? (i) => mergedOf(i) : undefined,
       attend: (layer, q, k, v) => attend(layer, q, ...(options.extend?.(k, v) ?? ([k, v] as const))),
       checkpoint: options.checkpoint ?? (() => {}),
     })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Stage, Step } from "hmx"
 import { check } from "./check.ts"
 import type { Cursor } from "./Cursor.ts"
@@ -17,6 +18,7 @@ import * as Lock from "./Lock.ts"
 import { adapter, loop, save } from "./loop.ts"
 import { makeFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
+import * as Behind from "./Behind.ts"
 import * as Beside from "./plan/Beside.ts"
 import type { Tokenizer } from "./plan/Rehearsal.ts"
 import { restore } from "./restore.ts"
@@ -234,11 +236,17 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
   let waiting: Array<Event> = []
   let last = from?.step ?? 0
   const memory = Beside.beside(session.memory, settings.prompts.perStep, lm.info.shape)
-  const flush = Effect.suspend(() => {
-    const events = waiting
-    waiting = []
-    return appendEvents(events)
-  })
+  const flushing = yield* Semaphore.make(1)
+  const flush = flushing.withPermit(
+    Effect.suspend(() => {
+      const events = waiting
+      waiting = []
+      return events.length === 0 ? Effect.void : appendEvents(events)
+    }),
+  )
+  const behind = Behind.make<unknown>()
+  // It is for the eye: a run that cannot write it is no worse.
+  const planned = Effect.suspend(() => Effect.ignore(Beside.write(path, memory.record())))
   const emit = (event: Event) =>
     Effect.sync(() => {
       if (event._tag === "ItemsDone" || event._tag === "Evaluated" || event._tag === "Saved") session.begun()
@@ -282,17 +290,18 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
   const prepared = Effect.gen(function* () {
     const first = yield* Effect.mapError(prepare(experiment, lm.info.digest, pieces), failedInRun)
     // No work is lost yet: a disk that is full from the start is told as it is.
-    yield* Effect.mapError(save(path, first, keep), (e) => (e instanceof Errors.StorageFailed ? e : failedInRun(e)))
+    const saved = Effect.flatten(save(path, first, keep))
+    yield* Effect.mapError(saved, (e) => (e instanceof Errors.StorageFailed ? e : failedInRun(e)))
     return first
   })
   const { turn } = options
   const started = turn === undefined ? prepared : turn(Effect.ensuring(prepared, leave(adapter)))
   const first = from ?? (yield* Effect.provideService(started, LanguageModel, lm))
-  const behind = from === undefined ? { metrics: [], seconds: 0 } : yield* past(path, from.step)
+  const done = from === undefined ? { metrics: [], seconds: 0 } : yield* past(path, from.step)
   const { cursor, stopped } = yield* Effect.gen(function* () {
     // A turn begins from the checkpoint.
     if (from !== undefined && turn === undefined) yield* restore(adapter, from, path)
-    return yield* loop(
+    const ended = yield* loop(
       {
         experiment,
         questions,
@@ -301,22 +310,27 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
         emit,
         record: appendMetrics,
         flush,
+        settle: memory.settle,
         pieces,
         room: memory.room,
+        behind,
         turn,
       },
       first,
-      behind,
+      done,
     )
+    yield* Effect.all([behind.settled, planned], { concurrency: 2 })
+    return ended
   }).pipe(
     Effect.provideService(LanguageModel, lm),
     Effect.provideService(Data, data),
     Effect.mapError(failedInRun),
+    // However it ends, a step that is done is saved.
+    Effect.ensuring(Effect.ignore(behind.settled)),
     Effect.onExit((exit) =>
       Effect.forEach(stopOf(exit, last, session.again !== undefined), emit).pipe(
         Effect.andThen(Effect.ignore(flush)),
-        // It is for the eye: a run that cannot write it is no worse.
-        Effect.andThen(Effect.ignore(Beside.write(path, memory.record()))),
+        Effect.andThen(exit._tag === "Success" ? Effect.void : planned),
       ),
     ),
   )

@@ -48,8 +48,8 @@ export interface Pieces {
   readonly stored: (stage: Stage.Any, key: string) => Effect.Effect<Artefact.Any | undefined, Errors.StorageFailed>
   /** Notes which adapter a stage has prepared. */
   readonly prepared: (stage: Stage.Any, adapter: string) => Effect.Effect<void, Errors.StorageFailed>
-  /** Keeps what the cursor's update has made, from the checkpoint in which it was saved. */
-  readonly saved: (cursor: Cursor, checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
+  /** Keeps what the cursor's update has made, of this moment, from the checkpoint in which it will be saved. */
+  readonly saved: (cursor: Cursor) => (checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
   /** The key of an update, by the policy that it made. */
   readonly keyOf: (policy: Artefact.Policy) => string | undefined
   readonly counts: () => Counts
@@ -60,7 +60,7 @@ export const none: Pieces = {
   through: (_, make) => make,
   stored: () => Effect.succeed(undefined),
   prepared: () => Effect.void,
-  saved: () => Effect.void,
+  saved: () => () => Effect.void,
   keyOf: () => undefined,
   counts: () => ({ found: 0, made: 0 }),
 }
@@ -270,15 +270,17 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
           yield* store.write({ parts, digest: Key.hash(payload), payload })
         yield* append([{ step: 0, stage: parts.stage, prompt: null, key } satisfies Used.Use])
       }),
-    saved: (cursor, checkpoint) =>
-      Effect.gen(function* () {
-        const update = waiting
-        waiting = undefined
-        // A step that was skipped after its update has the old adapter in its checkpoint.
-        if (update === undefined || update.made.ref.adapter !== cursor.policy.adapter) return
-        yield* store.write({ ...update.entry, state: yield* store.keep(checkpoint) })
-        yield* use(update.piece, Key.keyOf(update.entry.parts))
-      }),
+    saved: (cursor) => {
+      const update = waiting
+      waiting = undefined
+      // A step that was skipped after its update has the old adapter in its checkpoint.
+      if (update === undefined || update.made.ref.adapter !== cursor.policy.adapter) return () => Effect.void
+      return (checkpoint) =>
+        Effect.gen(function* () {
+          yield* store.write({ ...update.entry, state: yield* store.keep(checkpoint) })
+          yield* use(update.piece, Key.keyOf(update.entry.parts))
+        })
+    },
     keyOf: (policy) => updates.get(policy),
     counts: () => counts,
   }

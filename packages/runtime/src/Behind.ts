@@ -1,9 +1,9 @@
-/** Writing behind the work: a step's checkpoint takes its name while the model is busy with the next step. */
+/** Writing behind the work: a finished piece, or a step's checkpoint, gets to the disk while the model is busy with what comes next. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 export interface Behind<E = unknown> {
-  /** Begins to write, and does not wait for it. It is not interrupted, and follows what was put before. */
+  /** Begins to write, and does not wait for it. It is not interrupted; where an earlier one has failed it is left out. */
   readonly put: <R>(writing: Effect.Effect<void, E, R>) => Effect.Effect<void, never, R>
   /** Done when all that was put is written; fails as it failed. */
   readonly settled: Effect.Effect<void, E>
@@ -11,14 +11,16 @@ export interface Behind<E = unknown> {
   readonly beside: <A, E2, R>(work: Effect.Effect<A, E2, R>) => Effect.Effect<A, E | E2, R>
 }
 
+/** One after another, in the order in which they were put. */
 export const make = <E>(): Behind<E> => {
   let writing: Fiber.Fiber<void, E> | undefined
   const settled = Effect.suspend(() => (writing === undefined ? Effect.void : Fiber.join(writing)))
   return {
     put: (next) =>
       Effect.suspend(() => {
-        const both = Effect.uninterruptible(Effect.andThen(settled, next))
-        // Not a child: it outlives the step that it belongs to.
+        const before = writing === undefined ? Effect.void : Fiber.join(writing)
+        const both = Effect.uninterruptible(Effect.andThen(before, next))
+        // Not a child: it outlives what it was put by.
         return Effect.map(Effect.forkDetach(both, { startImmediately: true }), (fiber) => {
           writing = fiber
         })

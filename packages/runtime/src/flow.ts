@@ -3,7 +3,7 @@
  * stages wait for them.
  */
 import * as Effect from "effect/Effect"
-import { type Artefact, LanguageModel, Stage, Step } from "hmx"
+import { type Artefact, type Errors, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
 import { Answered, run, said } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
@@ -50,8 +50,7 @@ export const flow = Effect.fnUntraced(function* (
     const work = run(split(stage, microBatchGroups), input, updating ? beforeUpdate : undefined)
     const make = room(stage, work)
     return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined).pipe(
-      // It is nobody's stage that failed.
-      Effect.mapError((e) => (e instanceof Answered ? e : new Answered({ stage: "", action: "fail", error: e }))),
+      Effect.mapError((e) => (e instanceof Answered ? e : nobodys(e))),
       Effect.map((made): Row => ({ [made._tag]: made })),
     )
   }
@@ -63,6 +62,8 @@ export const flow = Effect.fnUntraced(function* (
       row = { ...row, ...(yield* under(stage, row, prompt.index)) }
       yield* emit({ _tag: "StageDone", step, stage: stage.name })
     }
+    // Only what is in the store is finished: it is not asked for again, whatever comes.
+    yield* Effect.mapError(pieces.settled, nobodys)
     finished.set(place, row)
   })
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
@@ -88,6 +89,9 @@ export const flow = Effect.fnUntraced(function* (
   }
   return closed
 })
+
+/** It is nobody's stage that failed. */
+const nobodys = (error: Errors.Any): Answered => new Answered({ stage: "", action: "fail", error })
 
 /** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
 export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>

@@ -99,7 +99,8 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
         run.settle()
       })
     // What is in the folder has to get its name.
-    yield* save(folder, cursor, run.keep, run.record([line])).pipe(
+    const first = Effect.andThen(run.pieces.settled, run.record([line]))
+    yield* save(folder, cursor, run.keep, first).pipe(
       Effect.flatMap((named) => behind.put(Effect.flatMap(named, kept))),
       Effect.uninterruptible,
     )

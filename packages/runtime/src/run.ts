@@ -319,7 +319,7 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
       first,
       done,
     )
-    yield* Effect.all([behind.settled, planned], { concurrency: 2 })
+    yield* Effect.all([behind.settled, pieces.settled, planned], { concurrency: "unbounded" })
     return ended
   }).pipe(
     Effect.provideService(LanguageModel, lm),

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { Artefact, Data, type Errors, LanguageModel, RemoteJudge, type Stage } from "hmx"
+import * as Behind from "../Behind.ts"
 import type { Cursor } from "../Cursor.ts"
 import type { Locate } from "../dataService.ts"
 import { digest } from "../digest.ts"
@@ -50,6 +51,8 @@ export interface Pieces {
   readonly prepared: (stage: Stage.Any, adapter: string) => Effect.Effect<void, Errors.StorageFailed>
   /** Keeps what the cursor's update has made, of this moment, from the checkpoint in which it will be saved. */
   readonly saved: (cursor: Cursor) => (checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
+  /** Done when all that was kept so far is in the store and noted; fails as the first write did that failed. */
+  readonly settled: Effect.Effect<void, Errors.StorageFailed>
   /** The key of an update, by the policy that it made. */
   readonly keyOf: (policy: Artefact.Policy) => string | undefined
   readonly counts: () => Counts
@@ -61,6 +64,7 @@ export const none: Pieces = {
   stored: () => Effect.succeed(undefined),
   prepared: () => Effect.void,
   saved: () => () => Effect.void,
+  settled: Effect.void,
   keyOf: () => undefined,
   counts: () => ({ found: 0, made: 0 }),
 }
@@ -106,6 +110,9 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     heldOut: digest(JSON.stringify(options.questions.heldOut)),
     judge: judge === null ? null : judge.identity,
   }
+  const behind = Behind.make<Errors.StorageFailed>()
+  // However the run ends, what is finished is kept.
+  yield* Effect.addFinalizer(() => Effect.ignore(behind.settled))
   /** Of what was made or found by this process. */
   const digests = new WeakMap<object, string>()
   const updates = new WeakMap<object, string>()
@@ -197,8 +204,9 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     if (!update) {
       const { beside } = piece
       const has = beside !== undefined && (yield* failing("read", beside)(fs.exists(beside)))
-      yield* store.write(has ? { ...entry, state: yield* store.keep(beside) } : entry)
-      yield* use(piece, key)
+      const whole = has ? { ...entry, state: yield* store.keep(beside) } : entry
+      // The next stage does not wait for the disk.
+      yield* behind.put(Effect.andThen(store.write(whole), use(piece, key)))
     } else if (made instanceof Artefact.Policy) {
       updates.set(made, key)
       if (options.adapters !== false) waiting = { piece, entry, made }
@@ -281,6 +289,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
           yield* use(update.piece, Key.keyOf(update.entry.parts))
         })
     },
+    settled: behind.settled,
     keyOf: (policy) => updates.get(policy),
     counts: () => counts,
   }

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { type Artefact, type Errors, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
-import { Answered, run, said } from "./Policies.ts"
+import { Answered, reasonOf, run, said } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
 import type { LoadState, Piece, Pieces } from "./store/Pieces.ts"
@@ -48,7 +48,7 @@ export const flow = Effect.fnUntraced(function* (
     const piece: Piece = { stage, place: at, prompt, input }
     const updating = updates(stage)
     const work = run(split(stage, microBatchGroups), input, updating ? beforeUpdate : undefined)
-    const make = room(stage, work)
+    const make = room(stage, orUnscored(stage, input, work))
     return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined).pipe(
       Effect.mapError((e) => (e instanceof Answered ? e : nobodys(e))),
       Effect.map((made): Row => ({ [made._tag]: made })),
@@ -69,7 +69,7 @@ export const flow = Effect.fnUntraced(function* (
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
     Effect.catchIf(
       through(prompt, place),
-      (answered: Answered) => answered.action === "drop the group",
+      ({ action }: Answered) => action === "drop the group" || action === "leave unscored",
       (answered) => {
         finished.set(place, undefined)
         return emit({ _tag: "Noted", step, text: `${said(answered)}; the group of ${prompt.id} is dropped` })
@@ -96,6 +96,17 @@ const nobodys = (error: Errors.Any): Answered => new Answered({ stage: "", actio
 /** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
 export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>
   [...finished].toSorted(([a], [b]) => a - b).flatMap(([, row]) => (row === undefined ? [] : [row]))
+
+/** A stage that found no answer for a group says what it makes of it, if anything. */
+const orUnscored = <R>(stage: Stage.Any, input: Given, work: Effect.Effect<Artefact.Any, Answered, R>) =>
+  Effect.catchIf(
+    work,
+    ({ action }) => action === "leave unscored",
+    (answered) => {
+      const made = Stage.without(stage, input, reasonOf(answered.error))
+      return made === undefined ? Effect.fail(answered) : Effect.succeed(made)
+    },
+  )
 
 type Given = { readonly [tag: string]: unknown }
 

@@ -151,14 +151,15 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     return Key.parts(stage, setting, place, inputs)
   }
 
-  const use = ({ place, prompt, stage }: Piece, key: string) => {
-    const line: Used.Use = { step: place.step, stage: stage.name, prompt, key }
-    const text = JSON.stringify(line)
-    if (used.has(text)) return Effect.void
-    used.add(text)
-    lines.push(line)
-    return writing ? Effect.void : flush
-  }
+  const use = ({ place, prompt, stage }: Piece, key: string): Effect.Effect<void, Errors.StorageFailed> =>
+    Effect.suspend(() => {
+      const line: Used.Use = { step: place.step, stage: stage.name, prompt, key }
+      const text = JSON.stringify(line)
+      if (used.has(text)) return Effect.void
+      used.add(text)
+      lines.push(line)
+      return writing ? Effect.void : flush
+    })
   const flush: Effect.Effect<void, Errors.StorageFailed> = Effect.suspend(() => {
     if (lines.length === 0) return Effect.void
     const now = lines

@@ -58,7 +58,7 @@ const isSpeechless = (error: unknown): boolean =>
 const isTagged = (error: unknown): error is Errors.Any =>
   typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
 /** The wiring refuses stages whose errors have no tag; a value from outside the types may still have none. */
-const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
+export const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
 
 /**
  * Runs a stage under its policies, in the order in which they were written, and then under the runtime's. `before` comes before

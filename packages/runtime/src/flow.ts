@@ -3,11 +3,12 @@
  * stages wait for them.
  */
 import * as Effect from "effect/Effect"
-import { type Artefact, type Errors, LanguageModel, Stage, Step } from "hmx"
+import { type Artefact, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
-import { Answered, reasonOf, run, said } from "./Policies.ts"
+import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
+import { asksModel, type Hold } from "./Turn.ts"
 import type { LoadState, Piece, Pieces } from "./store/Pieces.ts"
 
 /** An experiment's stages as a step walks them. */
@@ -18,6 +19,8 @@ export interface Pipeline {
   readonly emit: (event: Event) => Effect.Effect<void>
   readonly pieces: Pieces
   readonly room: Room
+  /** Of a run that shares its model with others. */
+  readonly hold: Hold<unknown, unknown> | undefined
 }
 
 /** Artefacts by tag: of a group, or of the step. */
@@ -37,7 +40,7 @@ export interface Load {
 }
 
 export const flow = Effect.fnUntraced(function* (
-  { emit, group: groupStages, pieces, room, step: stepStages }: Pipeline,
+  { emit, group: groupStages, hold, pieces, room, step: stepStages }: Pipeline,
   prompts: ReadonlyArray<Artefact.Prompt>,
   { at, beforeUpdate, finished, inFlight, microBatchGroups }: Load,
 ) {
@@ -48,12 +51,15 @@ export const flow = Effect.fnUntraced(function* (
     const piece: Piece = { stage, place: at, prompt, input }
     const updating = updates(stage)
     const work = run(split(stage, microBatchGroups), input, updating ? beforeUpdate : undefined)
-    const make = room(stage, orUnscored(stage, input, work))
+    const make = holding(stage, room(stage, orUnscored(stage, input, work)))
     return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined).pipe(
-      Effect.mapError((e) => (e instanceof Answered ? e : nobodys(e))),
+      Effect.mapError(failed),
       Effect.map((made): Row => ({ [made._tag]: made })),
     )
   }
+
+  const holding = <A, E, R>(stage: Stage.Any, work: Effect.Effect<A, E, R>): Effect.Effect<A, unknown, unknown> =>
+    hold === undefined || stage.grain === "step" ? work : asksModel(stage) ? hold.use(work) : hold.away(work)
 
   const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {
     if (finished.has(place)) return
@@ -63,7 +69,7 @@ export const flow = Effect.fnUntraced(function* (
       yield* emit({ _tag: "StageDone", step, stage: stage.name })
     }
     // Only what is in the store is finished: it is not asked for again, whatever comes.
-    yield* Effect.mapError(pieces.settled, nobodys)
+    yield* Effect.mapError(pieces.settled, failed)
     finished.set(place, row)
   })
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
@@ -76,7 +82,10 @@ export const flow = Effect.fnUntraced(function* (
       },
     )
   for (const { name } of groupStages) yield* emit({ _tag: "StageStarted", step, stage: name, total: prompts.length })
-  yield* Effect.forEach(prompts, orDropped, { concurrency: inFlight, discard: true })
+  const grouped = yield* Effect.exit(Effect.forEach(prompts, orDropped, { concurrency: inFlight, discard: true }))
+  // Whatever comes next, the adapter is there again.
+  if (hold !== undefined) yield* Effect.mapError(hold.back, failed)
+  yield* grouped
 
   const groups = inOrder(finished)
   let closed: Row = {}
@@ -91,7 +100,8 @@ export const flow = Effect.fnUntraced(function* (
 })
 
 /** It is nobody's stage that failed. */
-const nobodys = (error: Errors.Any): Answered => new Answered({ stage: "", action: "fail", error })
+const failed = (error: unknown): Answered =>
+  error instanceof Answered ? error : new Answered({ stage: "", action: "fail", error: tagged(error) })
 
 /** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
 export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>

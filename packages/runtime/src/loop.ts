@@ -27,7 +27,7 @@ import { restore } from "./restore.ts"
 import * as RunFolder from "./RunFolder.ts"
 import { runStep } from "./runStep.ts"
 import { type Pieces, placeOf } from "./store/Pieces.ts"
-import { inTurn, type Turn } from "./Turn.ts"
+import { type Hold, inTurn, type Turn } from "./Turn.ts"
 
 /** Name of the adapter in training. */
 export const adapter = "policy"
@@ -79,14 +79,18 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
   }
   const measure = ({ cursor, stopped }: Ended) =>
     evaluate(run, measuring, cursor, stopped === undefined ? steps : cursor.step)
-  const next = Effect.fnUntraced(function* ({ cursor: before, past }: At) {
+  const next = Effect.fnUntraced(function* ({ cursor: before, past }: At, hold: Hold<unknown, unknown> | undefined) {
     const step = before.step + 1
     const start = yield* Clock.currentTimeMillis
     yield* emit({ _tag: "StepStarted", step })
     yield* lm.memory({ resetPeak: true })
     const drawn = draw(questions.train, prompts.perStep, seed, step)
     const back = Effect.andThen(behind.settled, restore(adapter, before, folder))
-    const work = Effect.provideService(runStep(pipeline, before, drawn, back), Step, place(run, before, step))
+    const work = Effect.provideService(
+      runStep({ ...pipeline, hold }, before, drawn, back),
+      Step,
+      place(run, before, step),
+    )
     const made = yield* behind.beside(work)
     const { cursor } = made
     const line = { step, ...made.metrics }
@@ -117,12 +121,12 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
     return at
   })
   let at: At = { cursor: from, past: done, stopped: conditionMet(experiment, done) }
-  yield* inTurn(run, adapter, at.cursor, measure(at))
+  const measuredFirst = measure(at)
+  yield* inTurn(run, adapter, at.cursor, behind.settled, () => measuredFirst)
   while (at.cursor.step < steps && at.stopped === undefined) {
     yield* withinBudget(experiment, at.cursor, at.past)
-    at = yield* inTurn(run, adapter, at.cursor, next(at))
-    // The next turn begins from the checkpoint.
-    if (run.turn !== undefined) yield* behind.settled
+    const now = at
+    at = yield* inTurn(run, adapter, now.cursor, behind.settled, (hold) => next(now, hold))
   }
   const { cursor, stopped } = at
   return { cursor, stopped: cursor.step < steps ? stopped : undefined } satisfies Ended

@@ -295,7 +295,14 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
     return first
   })
   const { turn } = options
-  const started = turn === undefined ? prepared : turn(Effect.ensuring(prepared, leave(adapter)))
+  const started =
+    turn === undefined
+      ? prepared
+      : Effect.acquireUseRelease(
+          Effect.interruptible(turn.take),
+          () => prepared,
+          () => Effect.andThen(leave(adapter), turn.give),
+        )
   const first = from ?? (yield* Effect.provideService(started, LanguageModel, lm))
   const done = from === undefined ? { metrics: [], seconds: 0 } : yield* past(path, from.step)
   const { cursor, stopped } = yield* Effect.gen(function* () {

@@ -9,7 +9,7 @@ import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
 import { asksModel, type Hold } from "./Turn.ts"
-import type { LoadState, Piece, Pieces } from "./store/Pieces.ts"
+import type { LoadState, Piece, Pieces, Round } from "./store/Pieces.ts"
 
 /** An experiment's stages as a step walks them. */
 export interface Pipeline {
@@ -51,15 +51,15 @@ export const flow = Effect.fnUntraced(function* (
     const piece: Piece = { stage, place: at, prompt, input }
     const updating = updates(stage)
     const work = run(split(stage, microBatchGroups), input, updating ? beforeUpdate : undefined)
-    const make = holding(stage, room(stage, orUnscored(stage, input, work)))
-    return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined).pipe(
+    const make = room(stage, orUnscored(stage, input, work))
+    return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined, roundOf(stage)).pipe(
       Effect.mapError(failed),
       Effect.map((made): Row => ({ [made._tag]: made })),
     )
   }
 
-  const holding = <A, E, R>(stage: Stage.Any, work: Effect.Effect<A, E, R>): Effect.Effect<A, unknown, unknown> =>
-    hold === undefined || stage.grain === "step" ? work : asksModel(stage) ? hold.use(work) : hold.away(work)
+  const roundOf = (stage: Stage.Any): Round<unknown, unknown> | undefined =>
+    hold === undefined || stage.grain === "step" ? undefined : asksModel(stage) ? hold.use : hold.away
 
   const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {
     if (finished.has(place)) return

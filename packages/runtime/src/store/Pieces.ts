@@ -12,6 +12,7 @@ import { appendTo, failing } from "../Storage.ts"
 import { seenStill, watched } from "./Data.ts"
 import type { Entry } from "./Entry.ts"
 import * as Key from "./Key.ts"
+import { once } from "./once.ts"
 import * as Payload from "./Payload.ts"
 import * as Roots from "./Roots.ts"
 import * as Store from "./Store.ts"
@@ -35,16 +36,20 @@ export interface Counts {
   readonly made: number
 }
 
+/** What work is done in that may have to wait, for the model or for another who makes the same. */
+export type Round<E2, R2> = <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R | R2>
+
 /** Puts a stored adapter with its optimiser in the place of training; false where that did not work. */
 export type LoadState<R> = (folder: string, policy: Artefact.PolicyRef) => Effect.Effect<boolean, never, R>
 
 export interface Pieces {
   /** The stored output of a piece, else what `make` makes, which is then kept. */
-  readonly through: <E, R, L = never>(
+  readonly through: <E, R, L = never, E2 = never, R2 = never>(
     piece: Piece,
     make: Effect.Effect<Artefact.Any, E, R>,
     load?: LoadState<L>,
-  ) => Effect.Effect<Artefact.Any, E | Errors.StorageFailed, R | L>
+    round?: Round<E2, R2>,
+  ) => Effect.Effect<Artefact.Any, E | E2 | Errors.StorageFailed, R | L | R2>
   /** What a stage has made, by its key; undefined where the store has it no more. */
   readonly stored: (stage: Stage.Any, key: string) => Effect.Effect<Artefact.Any | undefined, Errors.StorageFailed>
   /** Notes which adapter a stage has prepared. */
@@ -60,7 +65,7 @@ export interface Pieces {
 
 /** Nothing is looked up and nothing is kept. */
 export const none: Pieces = {
-  through: (_, make) => make,
+  through: (_, make, __, round) => (round === undefined ? make : round(make)),
   stored: () => Effect.succeed(undefined),
   prepared: () => Effect.void,
   saved: () => () => Effect.void,
@@ -214,37 +219,44 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     }
   })
 
-  const through: Pieces["through"] = <E, R, L>(
+  const through: Pieces["through"] = <E, R, L, E2, R2>(
     piece: Piece,
     make: Effect.Effect<Artefact.Any, E, R>,
     load?: LoadState<L>,
-  ): Effect.Effect<Artefact.Any, E | Errors.StorageFailed, R | L> =>
+    round: Round<E2, R2> = (work) => work,
+  ): Effect.Effect<Artefact.Any, E | E2 | Errors.StorageFailed, R | L | R2> =>
     Effect.gen(function* () {
       if (load !== undefined) waiting = undefined
       const parts = partsOf(piece)
-      if (parts === undefined) return yield* make
+      if (parts === undefined) return yield* round(make)
       const key = Key.keyOf(parts)
       if (piece.stage.kept === false) {
-        const made = yield* make
+        const made = yield* round(make)
         // A function of what it is given: the key says as much as the content.
         digests.set(made, key)
         return made
       }
-      const found = yield* find(piece, key, load)
-      if (found !== undefined) {
+      const there = Effect.tap(find(piece, key, load), (found) => {
+        if (found === undefined) return Effect.void
         counts = { ...counts, found: counts.found + 1 }
-        yield* use(piece, key)
-        return found
-      }
-      const files = yield* watching(piece.stage)
-      const made = yield* files.watch(make)
-      counts = { ...counts, made: counts.made + 1 }
-      const payload = Payload.print(piece.stage.makes, made)
-      if (payload === undefined) return made
-      const seen = files.seen()
-      const entry = { parts, digest: Key.hash(payload), payload, ...(seen.length === 0 ? {} : { seen }) }
-      yield* keep(piece, entry, key, made, load !== undefined)
-      return made
+        return use(piece, key)
+      })
+      const found = yield* there
+      if (found !== undefined) return found
+      const made = Effect.gen(function* () {
+        const files = yield* watching(piece.stage)
+        const now = yield* files.watch(make)
+        counts = { ...counts, made: counts.made + 1 }
+        const payload = Payload.print(piece.stage.makes, now)
+        if (payload === undefined) return now
+        const seen = files.seen()
+        const entry = { parts, digest: Key.hash(payload), payload, ...(seen.length === 0 ? {} : { seen }) }
+        yield* keep(piece, entry, key, now, load !== undefined)
+        return now
+      })
+      // An update is in the store when its checkpoint is: nobody waits so long.
+      if (load !== undefined) return yield* round(made)
+      return yield* round(once(`${store.folder}\n${key}`, made, there, Effect.ignore(behind.settled)))
     })
 
   /** Sees which files a stage reads, where it may read any. */

@@ -3,7 +3,7 @@
  * stages wait for them.
  */
 import * as Effect from "effect/Effect"
-import { type Artefact, LanguageModel, Stage, Step } from "hmx"
+import { Artefact, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
 import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
@@ -54,6 +54,7 @@ export const flow = Effect.fnUntraced(function* (
     const make = room(stage, orUnscored(stage, input, work))
     return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined, roundOf(stage)).pipe(
       Effect.mapError(failed),
+      Effect.flatMap((made) => leftAlone(stage, made)),
       Effect.map((made): Row => ({ [made._tag]: made })),
     )
   }
@@ -106,6 +107,14 @@ const failed = (error: unknown): Answered =>
 /** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
 export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>
   [...finished].toSorted(([a], [b]) => a - b).flatMap(([, row]) => (row === undefined ? [] : [row]))
+
+/** An update of which the store knows that it leaves the policy as it is ends as it did when that was found. */
+const leftAlone = (stage: Stage.Any, made: Artefact.Any): Effect.Effect<Artefact.Any, Answered> => {
+  if (!(made instanceof Artefact.Policy) || made.skipped === undefined) return Effect.succeed(made)
+  const { error, reason } = made.skipped
+  const again = Object.assign(new Error(reason), { _tag: error })
+  return Effect.fail(new Answered({ stage: stage.name, action: "skip the step", error: again }))
+}
 
 /** A stage that found no answer for a group says what it makes of it, if anything. */
 const orUnscored = <R>(stage: Stage.Any, input: Given, work: Effect.Effect<Artefact.Any, Answered, R>) =>

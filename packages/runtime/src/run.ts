@@ -194,6 +194,16 @@ interface Session {
   readonly begun: () => void
   /** Why the run's first session ended, where this is the second one: its device was lost. */
   readonly again?: string
+  /** Of the process so far. */
+  readonly tally: Tally
+}
+
+interface Tally {
+  readonly start: number
+  /** Steps that were done before it began. */
+  readonly doneBefore: number
+  /** Of each session. */
+  readonly pieces: Array<() => Pieces.Counts>
 }
 
 const forTheEye: ReadonlySet<Event["_tag"]> = new Set(["StageStarted", "StageDone", "ItemsDone"])
@@ -201,8 +211,15 @@ const forTheEye: ReadonlySet<Event["_tag"]> = new Set(["StageStarted", "StageDon
 type Instead = (lost: Session["lm"]) => Effect.Effect<Session["lm"], unknown>
 
 /** A session; and where the model's device is lost another one, once, which goes on from what is saved as a resumed run does. */
-const sessions = (experiment: Experiment.Any, options: Options<unknown>, instead: Instead, first: Session) =>
-  Effect.catchIf(
+const sessions = Effect.fnUntraced(function* (
+  experiment: Experiment.Any,
+  options: Options<unknown>,
+  instead: Instead,
+  given: Omit<Session, "tally">,
+) {
+  const start = yield* Clock.currentTimeMillis
+  const first: Session = { ...given, tally: { start, doneBefore: given.from?.step ?? 0, pieces: [] } }
+  return yield* Effect.catchIf(
     Effect.scoped(session(experiment, options, first)),
     isLost,
     Effect.fnUntraced(function* (lost) {
@@ -219,6 +236,7 @@ const sessions = (experiment: Experiment.Any, options: Options<unknown>, instead
       )
     }),
   )
+})
 
 const lostAs = ({ error, stage, step }: RunFailed, reason: string, advice: string): RunFailed =>
   new RunFailed({ step, stage, error, reason, advice })
@@ -228,9 +246,8 @@ const isLost = (error: unknown): error is RunFailed => error instanceof RunFaile
 
 /** The run itself, in a folder that is held and with a model that is loaded. */
 const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options: Options<unknown>, session: Session) {
-  const { from, identity, keep, lm, path, questions } = session
+  const { from, identity, keep, lm, path, questions, tally } = session
   const { settings } = experiment
-  const start = yield* Clock.currentTimeMillis
   const appendEvents = yield* appendTo(`${path}/events.jsonl`)
   const appendMetrics = yield* appendTo(`${path}/metrics.jsonl`, { flushed: true })
   let waiting: Array<Event> = []
@@ -287,6 +304,7 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
           adapters: keep === null,
           note: (step, text) => emit({ _tag: "Noted", step, text }),
         }).pipe(Effect.provideService(LanguageModel, lm))
+  tally.pieces.push(pieces.counts)
   const prepared = Effect.gen(function* () {
     const first = yield* Effect.mapError(prepare(experiment, lm.info.digest, pieces), failedInRun)
     // No work is lost yet: a disk that is full from the start is told as it is.
@@ -353,10 +371,13 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
     evaluations: yield* RunFolder.readEvaluations(path),
   }
   yield* RunFolder.writeResult(path, result)
-  const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+  const seconds = ((yield* Clock.currentTimeMillis) - tally.start) / 1000
   yield* emit({ _tag: "Finished", seconds })
   yield* flush
-  return { ...result, folder: path, seconds, doneBefore: from?.step ?? 0, pieces: pieces.counts() } satisfies Outcome
+  const counts = tally.pieces.map((of) => of())
+  const sum = (of: (counts: Pieces.Counts) => number) => counts.reduce((all, one) => all + of(one), 0)
+  const found = { found: sum((c) => c.found), made: sum((c) => c.made) }
+  return { ...result, folder: path, seconds, doneBefore: tally.doneBefore, pieces: found } satisfies Outcome
 })
 
 /** The event of a session that ends before the run is done. */

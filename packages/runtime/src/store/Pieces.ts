@@ -58,6 +58,11 @@ export interface Pieces {
   readonly saved: (cursor: Cursor) => (checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
   /** Done when all that was kept so far is in the store and noted; fails as the first write did that failed. */
   readonly settled: Effect.Effect<void, Errors.StorageFailed>
+  /** Keeps that the update which was last begun leaves the policy as it was, and why. */
+  readonly skipped: (
+    policy: Artefact.PolicyRef,
+    why: { readonly error: string; readonly reason: string },
+  ) => Effect.Effect<void>
   /** The key of an update, by the policy that it made. */
   readonly keyOf: (policy: Artefact.Policy) => string | undefined
   readonly counts: () => Counts
@@ -70,6 +75,7 @@ export const none: Pieces = {
   prepared: () => Effect.void,
   saved: () => () => Effect.void,
   settled: Effect.void,
+  skipped: () => Effect.void,
   keyOf: () => undefined,
   counts: () => ({ found: 0, made: 0 }),
 }
@@ -128,6 +134,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
   let counts: Counts = { found: 0, made: 0 }
   /** The last update, until it is in a checkpoint. */
   let waiting: { readonly piece: Piece; readonly entry: Entry; readonly made: Artefact.Policy } | undefined
+  let begun: { readonly piece: Piece; readonly parts: Key.Parts } | undefined
 
   const digestOf = (artefact: unknown): string | undefined => {
     if (typeof artefact !== "object" || artefact === null) return undefined
@@ -186,7 +193,8 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     if (!(yield* Effect.provideService(seenStill(entry.seen, locate), FileSystem.FileSystem, fs))) return undefined
     const made = Payload.read(piece.stage.makes, entry.payload)
     if (made === undefined) return yield* again("could not be read")
-    if (load !== undefined) {
+    const left = made instanceof Artefact.Policy && made.skipped !== undefined
+    if (load !== undefined && !left) {
       const folder = entry.state === undefined ? undefined : yield* store.state(entry.state)
       if (folder === undefined || !(made instanceof Artefact.Policy)) return yield* again("had lost its adapter")
       if (!(yield* load(folder, made.ref))) return yield* again("could not be loaded")
@@ -228,6 +236,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     Effect.gen(function* () {
       if (load !== undefined) waiting = undefined
       const parts = partsOf(piece)
+      if (load !== undefined) begun = parts === undefined ? undefined : { piece, parts }
       if (parts === undefined) return yield* round(make)
       const key = Key.keyOf(parts)
       if (piece.stage.kept === false) {
@@ -303,6 +312,16 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
         })
     },
     settled: behind.settled,
+    skipped: (policy, why) =>
+      Effect.suspend(() => {
+        if (begun === undefined) return Effect.void
+        const { parts, piece } = begun
+        const made = new Artefact.Policy({ ref: policy, updated: false, metrics: {}, skipped: why })
+        const payload = Payload.print(Artefact.Policy, made)
+        if (payload === undefined) return Effect.void
+        const write = store.write({ parts, digest: Key.hash(payload), payload })
+        return behind.put(Effect.andThen(write, use(piece, Key.keyOf(parts))))
+      }),
     keyOf: (policy) => updates.get(policy),
     counts: () => counts,
   }

@@ -2,7 +2,8 @@
  * What the runtime costs beside the work. A fake model answers after a fixed time, whatever is asked and however much at once; so
  * the ideal time of a run is known: groups / in flight × (time to sample + time to judge), with what this machine's timers are late. Prints one JSON line: times, the cost of a
  * stage (wall and processor time beyond the ideal), and the heap after each step, collected. Then a second line: of ten steps of
- * `pipelines/reverse.ts` on nano, the time in which the model was asked nothing.
+ * `pipelines/reverse.ts` on nano with a store of its own, the time in which the model was asked nothing, from its loading to the run's end:
+ * once a run (its start, its evaluations, its end), and a step.
  *
  *   node --expose-gc test/bench/orchestration.ts [--groups 10000] [--in-flight 32] [--latency 100] [--steps 5]
  *
@@ -172,7 +173,7 @@ const made = {
 }
 process.stdout.write(`${JSON.stringify(made)}\n`)
 
-/** A model with a clock that runs while nothing is asked of it. */
+/** A model with a clock that runs while nothing is asked of it; `idle` is what it says now, in ms. */
 const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; readonly idle: () => number } => {
   let [asked, idle, since] = [0, 0, performance.now()]
   const during = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -211,17 +212,21 @@ const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; reado
       memory: (options) => during(lm.memory(options)),
     }
   })
-  return { layer: Layer.effect(LanguageModel, asking).pipe(Layer.provide(local)), idle: () => idle }
+  const now = () => idle + (asked === 0 ? performance.now() - since : 0)
+  return { layer: Layer.effect(LanguageModel, asking).pipe(Layer.provide(local)), idle: now }
 }
 
 const pipelines = fileURLToPath(new URL("../../pipelines/", import.meta.url))
 const other = mkdtempSync(join(tmpdir(), "hmx-orchestration-"))
 const { idle, layer: nano } = watched()
+const nanoSteps = 10
+/** Of the clock, where the first step begins and where the last one has ended. */
+let [begun, stepped] = [0, 0]
 try {
   const outcome = await Effect.runPromise(
     Effect.flatMap(shapeOf(fileURLToPath(checkpoint)), (shape) =>
       run(
-        { ...reverse, settings: { ...reverse.settings, steps: 10 } },
+        { ...reverse, settings: { ...reverse.settings, steps: nanoSteps } },
         {
           model: { name: "nano", shape, layer: nano },
           locate: (file) => {
@@ -231,15 +236,21 @@ try {
           place: { path: join(other, "run") },
           source: {},
           versions: {},
-          onEvent: () => {},
+          store: join(other, "store"),
+          onEvent: (event) => {
+            if (event._tag === "StepStarted" && event.step === 1) begun = idle()
+            if (event._tag === "StepFinished" && event.step === nanoSteps) stepped = idle()
+          },
         },
       ),
     ).pipe(Effect.provide(NodeFileSystem.layer)),
   )
-  const share = idle() / 1000 / outcome.seconds
-  process.stdout.write(
-    `${JSON.stringify({ nano: { seconds: outcome.seconds, outsideSeconds: idle() / 1000, share } })}\n`,
-  )
+  const outsideMs = idle()
+  const share = outsideMs / 1000 / outcome.seconds
+  const perStepMs = (stepped - begun) / nanoSteps
+  const onceMs = outsideMs - (stepped - begun)
+  const nanoRun = { seconds: outcome.seconds, outsideSeconds: outsideMs / 1000, share, onceMs, perStepMs }
+  process.stdout.write(`${JSON.stringify({ nano: nanoRun })}\n`)
   if (share > 0.01) process.exitCode = 1
 } finally {
   rmSync(other, { recursive: true, force: true })

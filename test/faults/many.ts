@@ -53,7 +53,7 @@ export const many = (count: number): Promise<Many> =>
     const checked = await Effect.runPromise(
       Effect.gen(function* () {
         const store = yield* Store.find(`${folder}/store`)
-        if (store === undefined) throw new Error("the runs have made it")
+        if (store === undefined) return { checked: 0, damaged: [] }
         return yield* Store.verify(store, { remove: false })
       }).pipe(Effect.provide(NodeFileSystem.layer)),
     )

@@ -4,24 +4,51 @@ import data from "../data/clauses.json" with { type: "json" }
 export type Label = keyof typeof data.clauses
 
 const slots: { readonly [slot: string]: ReadonlyArray<string> } = data.slots
-const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
 
-const pattern = (template: string): string =>
+/** Templates are ASCII: only its letters have a second form. */
+const lower = (text: string): string => text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+/** A piece of a template: any one of these, in lower case. */
+type Part = ReadonlyArray<string>
+
+const parts = (template: string): ReadonlyArray<Part> =>
   template
     .split(/(\{[a-z]+\d?\})/)
-    .map((part) => {
-      const words = slots[/^\{([a-z]+)\d?\}$/.exec(part)?.[1] ?? ""]
-      return words === undefined ? escape(part) : `(?:${words.map(escape).join("|")})`
-    })
-    .join("")
+    .filter((part) => part !== "")
+    .map((part) => (slots[/^\{([a-z]+)\d?\}$/.exec(part)?.[1] ?? ""] ?? [part]).map(lower))
 
-const patterns: ReadonlyArray<readonly [Label, RegExp]> = (["F", "I", "S", "N", "R"] as const).map((label) => [
-  label,
-  new RegExp(`^(?:${data.clauses[label].map(pattern).join("|")})$`, "i"),
-])
+interface Template {
+  readonly label: Label
+  readonly of: ReadonlyArray<Part>
+}
+
+/**
+ * Templates by the letters that they may begin with, in the labels' order. They are walked and not made into patterns: to compile their
+ * thousands of alternatives takes longer than a benchmark's answers.
+ */
+const templates = new Map<string, Array<Template>>()
+for (const label of ["F", "I", "S", "N", "R"] as const) {
+  for (const of of data.clauses[label].map(parts)) {
+    for (const letter of new Set(of[0]?.map((words) => words.charAt(0)))) {
+      templates.set(letter, [...(templates.get(letter) ?? []), { label, of }])
+    }
+  }
+}
+
+/** Whether the parts from `k` on are the text from `at` to its end. */
+const matches = (text: string, of: ReadonlyArray<Part>, at = 0, k = 0): boolean => {
+  const part = of[k]
+  if (part === undefined) return at === text.length
+  return part.some((words) => text.startsWith(words, at) && matches(text, of, at + words.length, k + 1))
+}
+
+const labelOf = (clause: string): Label | undefined => {
+  const text = lower(clause)
+  return templates.get(text.charAt(0))?.find(({ of }) => matches(text, of))?.label
+}
 
 const labelled = (clauses: ReadonlyArray<string>): ReadonlyArray<Label> | undefined => {
-  const labels = clauses.map((clause) => patterns.find(([, whole]) => whole.test(clause))?.[0])
+  const labels = clauses.map(labelOf)
   return labels.every((label) => label !== undefined) ? labels : undefined
 }
 

@@ -85,5 +85,10 @@ const byServer = (reward: Reward.Reward, completions: ReadonlyArray<Reward.Compl
         expected: 'a RemoteJudge service for heldOut(…, "remote")',
       })
     }
-    return yield* Judge.score(reward, completions, (readings) => server.value.read(readings), unfinished)
+    // An answer without a verdict is counted as such: it is no reason to lose the other figures.
+    const reader: Judge.Reader<Errors.RemoteUnavailable | Errors.RateLimited, never> = (readings, again) =>
+      Effect.catchTag(server.value.read(readings, again), "Unparseable", ({ message }) =>
+        Effect.succeed(readings.map(() => ({ failed: message }))),
+      )
+    return yield* Judge.score(reward, completions, reader, unfinished)
   })

@@ -3,10 +3,17 @@ import type { SampleOptions } from "./answers.ts"
 import { clausesOf, type Label } from "./clauses.ts"
 import { counted } from "./counted.ts"
 
+/** Several counts look at one answer, one after another. */
+let last = { text: "", labels: clausesOf("") }
+const labelsOf = (text: string): ReadonlyArray<Label> => {
+  if (text !== last.text) last = { text, labels: clausesOf(text) }
+  return last.labels
+}
+
 const count =
   (...labels: ReadonlyArray<Label>) =>
   ({ text }: Reward.Completion): number =>
-    clausesOf(text).filter((label) => labels.includes(label)).length
+    labelsOf(text).filter((label) => labels.includes(label)).length
 
 const words = (text: string): ReadonlyArray<string> => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 

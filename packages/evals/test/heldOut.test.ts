@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { RemoteJudge, Reward, Rubric, type Task } from "hmx"
+import { Errors, RemoteJudge, Reward, Rubric, type Task } from "hmx"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import { counted, heldOut, humanLikeWords } from "../src/index.ts"
 import { figures, run } from "./support.ts"
@@ -84,6 +84,13 @@ describe("heldOut", () => {
     })
     const result = await Effect.runPromise(run(task, { heldOut: ["one"] }).pipe(Effect.provide(server)))
     expect(figures(result)["score"]?.value).toBeCloseTo(0.25, 12)
+    // A server of which nothing can be read costs the score, and no other figure.
+    let asked = 0
+    const mute = Layer.succeed(RemoteJudge, {
+      read: () => Effect.suspend(() => (asked++, Effect.fail(new Errors.Unparseable({ text: "perhaps" })))),
+    })
+    const silent = figures(await Effect.runPromise(run(task, { heldOut: ["one"] }).pipe(Effect.provide(mute))))
+    expect([asked, silent["unscored"]?.value, silent["score"]?.n]).toEqual([3, 1, 0])
   })
 
   it("is a benchmark, and settles nothing, where no judge reads the reward", () => {

@@ -82,6 +82,8 @@ export class Policy extends Schema.TaggedClass<Policy>()("policy", {
   ref: PolicyRef,
   updated: Schema.Boolean,
   metrics: Schema.Record(Schema.String, Schema.Number),
+  /** Why an update left the policy as it was, where it did: `_tag` and message of the error. The runtime keeps this in place of an update. */
+  skipped: Schema.optionalKey(Schema.Struct({ error: Schema.String, reason: Schema.String })),
 }) {}
 
 /** One figure of a benchmark with its standard error; `n` items. */

@@ -38,6 +38,17 @@ export class RemoteUnavailable extends Schema.TaggedError<RemoteUnavailable>()("
   }
 }
 
+/** A server answers that it has been asked too often. `retryAfterMs` is how long it wants to be left alone; null where it does not say. */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  url: Schema.String,
+  retryAfterMs: Schema.NullOr(Schema.Number),
+}) {
+  override get message() {
+    const wait = this.retryAfterMs === null ? "" : `: again in ${Math.ceil(this.retryAfterMs / 1000)} s`
+    return `${this.url} is asked too often${wait}`
+  }
+}
+
 /** The worker that holds the model died. */
 export class DeviceLost extends Schema.TaggedError<DeviceLost>()("DeviceLost", { reason: Schema.String }) {
   override get message() {
@@ -106,6 +117,7 @@ export type Ordinary =
   | NonFinite
   | Unparseable
   | RemoteUnavailable
+  | RateLimited
   | DeviceLost
   | StaleRollouts
   | NoSignal

@@ -8,7 +8,7 @@ import type { Chat } from "./Chat.ts"
 import { BadInput } from "./Errors.ts"
 import { face } from "./face.ts"
 import { type Adapter, LanguageModel } from "./LanguageModel.ts"
-import { RemoteJudge } from "./RemoteJudge.ts"
+import { RemoteJudge, Tried } from "./RemoteJudge.ts"
 import type { Completion, Mix, Plain, Range, Reward } from "./Reward.ts"
 import * as Rubric from "./Rubric.ts"
 
@@ -116,8 +116,14 @@ const within = (reward: Reward, score: number, parts: { readonly [name: string]:
 /** Takes the last bit of rounding off a mean of numbers that are each within the range. */
 const clamp = (score: number, range: Range): number => Math.min(range.max, Math.max(range.min, score))
 
-/** Answers readings, in their order. */
-export type Reader<E, R> = (readings: ReadonlyArray<Reading>) => Effect.Effect<ReadonlyArray<Result>, E, R>
+/** Times that a judge is asked again for a verdict that it did not give. */
+export const askAgain = 2
+
+/** Answers readings, in their order; `again` is how often they were asked before. */
+export type Reader<E, R> = (
+  readings: ReadonlyArray<Reading>,
+  again: number,
+) => Effect.Effect<ReadonlyArray<Result>, E, R>
 
 /** Reads by the language model: the base alone or with an adapter. All readings go in one `choices` call. */
 export const local = (by: Adapter) => (readings: ReadonlyArray<Reading>) =>
@@ -146,12 +152,35 @@ export const local = (by: Adapter) => (readings: ReadonlyArray<Reading>) =>
   })
 
 /** Reads by the `RemoteJudge` service. */
-export const remote = (readings: ReadonlyArray<Reading>) =>
-  Effect.flatMap(Effect.service(RemoteJudge), (judge) => judge.read(readings))
+export const remote = (readings: ReadonlyArray<Reading>, again: number) =>
+  Effect.gen(function* () {
+    const tried = yield* Tried
+    return yield* (yield* RemoteJudge).read(readings, tried * (askAgain + 1) + again)
+  })
+
+/** Reads, and asks again for what failed, by itself; what fails to the end stays so. */
+const patiently = <E, R>(readings: ReadonlyArray<Reading>, reader: Reader<E, R>) =>
+  Effect.gen(function* () {
+    const results: Array<Result | undefined> = readings.map(() => undefined)
+    for (let again = 0; again <= askAgain; again++) {
+      const open = readings.flatMap((reading, i) => {
+        const result = results[i]
+        return result === undefined || "failed" in result ? [{ reading, i }] : []
+      })
+      if (open.length === 0) break
+      const read = yield* reader(
+        open.map(({ reading }) => reading),
+        again,
+      )
+      for (const [k, { i }] of open.entries()) results[i] = read[k]
+    }
+    return results.map((result): Result => result ?? { failed: "it was not read" })
+  })
 
 /**
- * One verdict a completion, in their order. Whatever has to be read, of all completions and all criteria, is asked at once.
- * `unfinished` (default "judge") says what an answer cut off at the token limit is worth.
+ * One verdict a completion, in their order. Whatever has to be read, of all completions and all criteria, is asked at once; what fails is
+ * asked again, twice at most, and then the completion is unscored. `unfinished` (default "judge") says what an answer cut off at the token
+ * limit is worth.
  */
 export const score = <E, R>(
   reward: Reward,
@@ -162,7 +191,7 @@ export const score = <E, R>(
   Effect.gen(function* () {
     const plans = completions.map((completion) => plan(reward, completion, unfinished))
     const readings = plans.flatMap((p) => p.readings)
-    const results = readings.length === 0 ? [] : yield* reader(readings)
+    const results = yield* patiently(readings, reader)
     let from = 0
     return plans.map((p) => p.verdict(results.slice(from, (from += p.readings.length))))
   })

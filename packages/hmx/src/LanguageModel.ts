@@ -243,11 +243,14 @@ export class LanguageModel extends Context.Service<
     /** A new adapter: A by Kaiming-uniform from `seed`, B zero. Returns its digest. */
     readonly createAdapter: (name: string, options: LoraOptions, seed: number) => Effect.Effect<string, Fails>
     readonly dropAdapter: (name: string) => Effect.Effect<void, DeviceLost>
-    /** Writes adapter_config.json and adapter_model.safetensors (PEFT) into the folder; with `optimizer`, its state as well. */
+    /**
+     * Writes adapter_config.json and adapter_model.safetensors (PEFT) into the folder; with `optimizer`, its state as well. They are on
+     * the disk when it returns, unless `flush` is false: then the caller flushes them, while the model goes on.
+     */
     readonly saveState: (
       adapter: string,
       folder: string,
-      options: { readonly optimizer: boolean },
+      options: { readonly optimizer: boolean; readonly flush?: boolean },
     ) => Effect.Effect<void, StorageFailed | DeviceLost>
     /** Reads what `saveState` or PEFT wrote. Returns the adapter's digest. */
     readonly loadState: (

@@ -80,6 +80,8 @@ export interface Stage<Name extends string, In, Out, E = never, R = never, G ext
   readonly reserve?: (shape: ModelShape, options: never, load: Load) => ReadonlyArray<Reservation>
   /** Default: whatever a run has but the world. */
   readonly reads?: ReadonlyArray<Reads>
+  /** What it makes of a group for which it found no answer, and why; without it the group is dropped. Called by `Stage.without`. */
+  readonly without?: (input: never, options: never, reason: string) => Artefact.Any
   /** false: the store does not keep what it makes, since making it takes no longer than reading it. Default true. */
   readonly kept?: boolean
   /** Options that change how it is computed and not what it makes: no part of the store's key. */
@@ -114,7 +116,7 @@ export type Services<S> = S extends { readonly run: (...a: never) => Effect.Effe
 // --- policies: plain data -------------------------------------------------------------------------------------------
 
 /** What to do instead of failing. */
-export type Recovery = "drop the group" | "skip the step" | "halve the batch" | "sample again"
+export type Recovery = "drop the group" | "leave unscored" | "skip the step" | "halve the batch" | "sample again"
 export type Policy =
   | { readonly policy: "retry"; readonly times: number }
   | { readonly policy: "timeout"; readonly ms: number }
@@ -312,6 +314,13 @@ export type Service = LanguageModel | Step | Data | RemoteJudge
 
 /** What a stage asks for; one whose type was computed away is taken to ask for the runtime's services alone. */
 type Asks<S> = unknown extends Services<S> ? Service : Services<S>
+
+/** What the stage makes of a group for which it found no answer; undefined where it says nothing of that. */
+export const without = (
+  stage: Any,
+  input: { readonly [tag: string]: unknown },
+  reason: string,
+): Artefact.Any | undefined => stage.without?.(face(input), face(stage.options), reason)
 
 /** What the stage does once at the start of a fresh run, if anything. */
 export const prepare = (stage: Any): Effect.Effect<string, Unprepared, LanguageModel | Step> | undefined =>

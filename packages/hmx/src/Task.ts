@@ -7,6 +7,7 @@ import type {
   DeviceLost,
   NonFinite,
   OutOfMemory,
+  RateLimited,
   RemoteUnavailable,
   StorageFailed,
   Unparseable,
@@ -31,7 +32,7 @@ export interface Task<K extends Kind = Kind> {
   readonly options: object
   readonly run: Effect.Effect<
     Result,
-    OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | BadInput | Unparseable | StorageFailed,
+    OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | RateLimited | BadInput | Unparseable | StorageFailed,
     LanguageModel | Data | Step
   >
 }

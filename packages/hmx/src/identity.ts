@@ -45,6 +45,7 @@ const made = new Set([
   "remake",
   "reserve",
   "prepare",
+  "without",
   "preparedFrom",
   "reads",
   "kept",

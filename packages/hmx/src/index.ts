@@ -30,7 +30,7 @@ export {
 } from "./Plans.ts"
 export * as Prompts from "./Prompts.ts"
 export { type AnsweredItem, type ItemAnswer, ItemRecord, type LongItem, Records } from "./Records.ts"
-export { RemoteJudge } from "./RemoteJudge.ts"
+export { RemoteJudge, Tried } from "./RemoteJudge.ts"
 export { Reserved } from "./Reserved.ts"
 export * as Reward from "./Reward.ts"
 export * as Rewards from "./rewards/index.ts"

@@ -208,13 +208,25 @@ test("what a mix cannot be is said when it is made", () => {
   )
 })
 
-test("a server's judge is asked for all at once, and an answer that failed is unscored", async () => {
-  const asked: Array<number> = []
-  const server: Judge.Reader<never, never> = (readings) => {
-    asked.push(readings.length)
-    return Effect.succeed(readings.map((_, i) => (i === 4 ? { failed: "refused" } : { logprobs: [0, 0] })))
+/** Verdicts by a server that fails one reading so many times. */
+const byServer = async (tries: number) => {
+  const asked: Array<readonly [number, number]> = []
+  const server: Judge.Reader<never, never> = (readings, again) => {
+    asked.push([readings.length, again])
+    const fails = (i: number) => again < tries && (readings.length === 1 || i === 4)
+    return Effect.succeed(readings.map((_, i) => (fails(i) ? { failed: "refused" } : { logprobs: [0, 0] })))
   }
   const verdicts = await Effect.runPromise(Judge.score(humanLike, [completion("a"), completion("b")], server))
-  expect(asked).toEqual([6])
-  expect(verdicts.map((v) => v._tag)).toEqual(["Scored", "Unscored"])
+  return { asked, tags: verdicts.map((v) => v._tag) }
+}
+
+test("a server's judge is asked for all at once, again for what failed, and what fails to the end is unscored", async () => {
+  const all = [
+    [6, 0],
+    [1, 1],
+    [1, 2],
+  ] as const
+  expect(await byServer(1)).toEqual({ asked: all.slice(0, 2), tags: ["Scored", "Scored"] })
+  expect(await byServer(2)).toEqual({ asked: all, tags: ["Scored", "Scored"] })
+  expect(await byServer(3)).toEqual({ asked: all, tags: ["Scored", "Unscored"] })
 })

@@ -30,6 +30,12 @@ const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
 /** Whether a name in a run's folder is all that a process leaves that was killed while it took the lock. */
 export const isTrace = (name: string): boolean => /^lock(\.taking)*(\.tmp-\d+)?$/.test(name)
 
+/** Whether it is what a dead process had begun to take a lock with. */
+export const isTorn = (name: string): boolean => {
+  const [, pid] = /^lock(?:\.taking)*\.tmp-(\d+)$/.exec(name) ?? []
+  return pid !== undefined && !alive(Number(pid))
+}
+
 interface Holder {
   readonly pid: number
   /** Of another machine than this. */

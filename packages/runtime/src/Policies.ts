@@ -4,8 +4,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import { type Artefact, Errors, Stage } from "hmx"
+import * as Random from "effect/Random"
+import { type Artefact, Errors, Judge, Stage, Tried } from "hmx"
 
 /** What to do in place of going on. */
 export type Action = Stage.Recovery | "stop" | "fail"
@@ -23,26 +23,42 @@ const ordinary: { readonly [Tag in Errors.Ordinary["_tag"]]: Action } = {
   NonFinite: "skip the step",
   NoSignal: "skip the step",
   StaleRollouts: "sample again",
-  Unparseable: "drop the group",
+  Unparseable: "leave unscored",
   RemoteUnavailable: "fail",
+  RateLimited: "fail",
   DeviceLost: "fail",
   BadInput: "fail",
   StorageFailed: "fail",
 }
 const isOrdinary = (tag: string): tag is keyof typeof ordinary => Object.hasOwn(ordinary, tag)
 
-/** Times that a judge is asked again before its group is dropped. */
-const askAgain = 2
-/** A server gets about a minute: 0.5 s, doubled up to 15 s, with jitter. */
-const backOff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 7 }),
-)
+/** A server gets about a minute: 0.5 s, doubled up to 15 s, with a jitter of a fifth; or as long as it asks for, up to a minute each time. */
+const waits = [500, 1000, 2000, 4000, 8000, 15_000, 15_000]
+const longest = 60_000
+
+const backingOff = <A, R>(effect: Effect.Effect<A, unknown, R>, n = 0): Effect.Effect<A, unknown, R> =>
+  Effect.catchIf(
+    effect,
+    (error) => isAway(error) && n < waits.length,
+    (error) =>
+      Effect.gen(function* () {
+        const asked = error instanceof Errors.RateLimited ? (error.retryAfterMs ?? 0) : 0
+        const jitter = yield* Random.nextBetween(0.8, 1.2)
+        yield* Effect.sleep(Math.max(Math.min(asked, longest), (waits[n] ?? 0) * jitter))
+        return yield* backingOff(effect, n + 1)
+      }),
+  )
+
+const isAway = (error: unknown): boolean => ["RemoteUnavailable", "RateLimited"].includes(tagged(error)._tag)
+
+/** Whether an error says that a judge gave no verdict, so that it is asked again. */
+const isSpeechless = (error: unknown): boolean =>
+  error instanceof Answered ? error.action === "leave unscored" : tagged(error)._tag === "Unparseable"
 
 const isTagged = (error: unknown): error is Errors.Any =>
   typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
 /** The wiring refuses stages whose errors have no tag; a value from outside the types may still have none. */
-const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
+export const tagged = (error: unknown): Errors.Any => (isTagged(error) ? error : { _tag: String(error) })
 
 /**
  * Runs a stage under its policies, in the order in which they were written, and then under the runtime's. `before` comes before
@@ -80,9 +96,9 @@ export const run = (
         break
     }
   }
-  return effect.pipe(
-    Effect.retry({ times: askAgain, while: (error) => tagged(error)._tag === "Unparseable" }),
-    Effect.retry({ schedule: backOff, while: (error) => tagged(error)._tag === "RemoteUnavailable" }),
+  let tried = 0
+  const again = Effect.suspend(() => Effect.provideService(effect, Tried, tried++))
+  return backingOff(Effect.retry(again, { times: Judge.askAgain, while: isSpeechless })).pipe(
     Effect.mapError((error) => {
       if (error instanceof Answered) return error
       const tag = tagged(error)._tag

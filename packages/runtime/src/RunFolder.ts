@@ -141,25 +141,32 @@ export const readEvaluations = Effect.fnUntraced(function* (run: string) {
 
 export const checkpoint = (run: string, step: number): string => `${run}/checkpoints/step-${step}`
 
-/** Saves a checkpoint: what `fill` writes into its folder, and the cursor. Older ones beyond `keep` go. */
+/**
+ * Writes a checkpoint: what `fill` puts into its folder, and the cursor. It is there, and its path known, when what is returned is done:
+ * `first` comes before it, and then older ones beyond `keep` go.
+ */
 export const save = Effect.fnUntraced(function* <E, R>(
   run: string,
   cursor: Cursor,
   keep: number | null,
   fill: (folder: string) => Effect.Effect<void, E, R>,
+  first: Effect.Effect<void, Errors.StorageFailed> = Effect.void,
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = checkpoint(run, cursor.step)
-  yield* writeFolder(path, (folder) =>
-    Effect.andThen(fill(folder), failing("write", folder)(fs.writeFileString(`${folder}/cursor.json`, text(cursor)))),
+  const named = yield* writeFolder(path, fill, (folder) =>
+    Effect.andThen(first, failing("write", folder)(fs.writeFileString(`${folder}/cursor.json`, text(cursor)))),
   )
-  if (keep === null) return path
-  const steps = yield* checkpoints(run)
-  yield* Effect.forEach(steps.slice(0, -keep), (step) => {
-    const old = checkpoint(run, step)
-    return failing("remove", old)(fs.remove(old, { recursive: true }))
+  return Effect.gen(function* () {
+    yield* named
+    if (keep === null) return path
+    const steps = yield* checkpoints(run)
+    yield* Effect.forEach(steps.slice(0, -keep), (step) => {
+      const old = checkpoint(run, step)
+      return failing("remove", old)(fs.remove(old, { recursive: true }))
+    })
+    return path
   })
-  return path
 })
 
 /** The steps of which a run has kept the checkpoint, in order. */

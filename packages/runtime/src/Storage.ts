@@ -84,25 +84,28 @@ export const writeFile = (path: string, text: string) =>
   }).pipe(failing("write", path))
 
 /**
- * Makes a whole folder, or leaves what was there: `fill` writes into a temporary one, which then takes the name.
- * A folder of the name gives way.
+ * Makes a whole folder, or leaves what was there: `fill` writes into a temporary one, which takes the name by what is returned: there
+ * `complete` adds to it, all is flushed, and a folder of the name gives way.
  */
-export const writeFolder = <E, R>(path: string, fill: (folder: string) => Effect.Effect<void, E, R>) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const temporary = `${path}.tmp-${process.pid}`
-    const put = failing("write", path)
-    yield* Effect.gen(function* () {
-      yield* put(fs.remove(temporary, { force: true, recursive: true }))
-      yield* put(makeFolders(temporary))
-      yield* fill(temporary)
-      const names = yield* put(fs.readDirectory(temporary))
-      yield* put(Effect.forEach([...names.map((name) => `${temporary}/${name}`), temporary], flush, { discard: true }))
-      yield* put(fs.remove(path, { force: true, recursive: true }))
-      yield* put(fs.rename(temporary, path))
-    }).pipe(Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true, recursive: true }))))
-    yield* put(flush(dirname(path)))
-  })
+export const writeFolder = Effect.fnUntraced(function* <E, R>(
+  path: string,
+  fill: (folder: string) => Effect.Effect<void, E, R>,
+  complete: (folder: string) => Effect.Effect<void, Errors.StorageFailed>,
+) {
+  const fs = yield* FileSystem.FileSystem
+  const temporary = `${path}.tmp-${process.pid}-${++writes}`
+  const put = failing("write", path)
+  const orNothing = Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true, recursive: true })))
+  yield* Effect.andThen(put(makeFolders(temporary)), fill(temporary)).pipe(orNothing)
+  return Effect.gen(function* () {
+    yield* complete(temporary)
+    const names = yield* put(fs.readDirectory(temporary))
+    const files = [...names.map((name) => `${temporary}/${name}`), temporary]
+    yield* put(Effect.forEach(files, flush, { concurrency: "unbounded", discard: true }))
+    yield* put(fs.remove(path, { force: true, recursive: true }))
+    yield* put(fs.rename(temporary, path))
+  }).pipe(orNothing, Effect.andThen(put(flush(dirname(path)))))
+})
 
 /**
  * Appends lines to a journal that stays open; each call is one write. `flushed`: they are on the disk when it returns, so that what is

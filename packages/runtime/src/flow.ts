@@ -3,12 +3,13 @@
  * stages wait for them.
  */
 import * as Effect from "effect/Effect"
-import { type Artefact, LanguageModel, Stage, Step } from "hmx"
+import { Artefact, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
-import { Answered, run, said } from "./Policies.ts"
+import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
-import type { LoadState, Piece, Pieces } from "./store/Pieces.ts"
+import { asksModel, type Hold } from "./Turn.ts"
+import type { LoadState, Piece, Pieces, Round } from "./store/Pieces.ts"
 
 /** An experiment's stages as a step walks them. */
 export interface Pipeline {
@@ -18,6 +19,8 @@ export interface Pipeline {
   readonly emit: (event: Event) => Effect.Effect<void>
   readonly pieces: Pieces
   readonly room: Room
+  /** Of a run that shares its model with others. */
+  readonly hold: Hold<unknown, unknown> | undefined
 }
 
 /** Artefacts by tag: of a group, or of the step. */
@@ -37,7 +40,7 @@ export interface Load {
 }
 
 export const flow = Effect.fnUntraced(function* (
-  { emit, group: groupStages, pieces, room, step: stepStages }: Pipeline,
+  { emit, group: groupStages, hold, pieces, room, step: stepStages }: Pipeline,
   prompts: ReadonlyArray<Artefact.Prompt>,
   { at, beforeUpdate, finished, inFlight, microBatchGroups }: Load,
 ) {
@@ -48,13 +51,16 @@ export const flow = Effect.fnUntraced(function* (
     const piece: Piece = { stage, place: at, prompt, input }
     const updating = updates(stage)
     const work = run(split(stage, microBatchGroups), input, updating ? beforeUpdate : undefined)
-    const make = room(stage, work)
-    return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined).pipe(
-      // It is nobody's stage that failed.
-      Effect.mapError((e) => (e instanceof Answered ? e : new Answered({ stage: "", action: "fail", error: e }))),
+    const make = room(stage, orUnscored(stage, input, work))
+    return pieces.through(piece, make, updating ? loadState(beforeUpdate) : undefined, roundOf(stage)).pipe(
+      Effect.mapError(failed),
+      Effect.flatMap((made) => leftAlone(stage, made)),
       Effect.map((made): Row => ({ [made._tag]: made })),
     )
   }
+
+  const roundOf = (stage: Stage.Any): Round<unknown, unknown> | undefined =>
+    hold === undefined || stage.grain === "step" ? undefined : asksModel(stage) ? hold.use : hold.away
 
   const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {
     if (finished.has(place)) return
@@ -63,19 +69,24 @@ export const flow = Effect.fnUntraced(function* (
       row = { ...row, ...(yield* under(stage, row, prompt.index)) }
       yield* emit({ _tag: "StageDone", step, stage: stage.name })
     }
+    // Only what is in the store is finished: it is not asked for again, whatever comes.
+    yield* Effect.mapError(pieces.settled, failed)
     finished.set(place, row)
   })
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
     Effect.catchIf(
       through(prompt, place),
-      (answered: Answered) => answered.action === "drop the group",
+      ({ action }: Answered) => action === "drop the group" || action === "leave unscored",
       (answered) => {
         finished.set(place, undefined)
         return emit({ _tag: "Noted", step, text: `${said(answered)}; the group of ${prompt.id} is dropped` })
       },
     )
   for (const { name } of groupStages) yield* emit({ _tag: "StageStarted", step, stage: name, total: prompts.length })
-  yield* Effect.forEach(prompts, orDropped, { concurrency: inFlight, discard: true })
+  const grouped = yield* Effect.exit(Effect.forEach(prompts, orDropped, { concurrency: inFlight, discard: true }))
+  // Whatever comes next, the adapter is there again.
+  if (hold !== undefined) yield* Effect.mapError(hold.back, failed)
+  yield* grouped
 
   const groups = inOrder(finished)
   let closed: Row = {}
@@ -89,9 +100,32 @@ export const flow = Effect.fnUntraced(function* (
   return closed
 })
 
+/** It is nobody's stage that failed. */
+const failed = (error: unknown): Answered =>
+  error instanceof Answered ? error : new Answered({ stage: "", action: "fail", error: tagged(error) })
+
 /** The rows of finished groups in the order of their prompts, whoever was first; dropped ones are left out. */
 export const inOrder = (finished: Load["finished"]): ReadonlyArray<Row> =>
   [...finished].toSorted(([a], [b]) => a - b).flatMap(([, row]) => (row === undefined ? [] : [row]))
+
+/** An update of which the store knows that it leaves the policy as it is ends as it did when that was found. */
+const leftAlone = (stage: Stage.Any, made: Artefact.Any): Effect.Effect<Artefact.Any, Answered> => {
+  if (!(made instanceof Artefact.Policy) || made.skipped === undefined) return Effect.succeed(made)
+  const { error, reason } = made.skipped
+  const again = Object.assign(new Error(reason), { _tag: error })
+  return Effect.fail(new Answered({ stage: stage.name, action: "skip the step", error: again }))
+}
+
+/** A stage that found no answer for a group says what it makes of it, if anything. */
+const orUnscored = <R>(stage: Stage.Any, input: Given, work: Effect.Effect<Artefact.Any, Answered, R>) =>
+  Effect.catchIf(
+    work,
+    ({ action }) => action === "leave unscored",
+    (answered) => {
+      const made = Stage.without(stage, input, reasonOf(answered.error))
+      return made === undefined ? Effect.fail(answered) : Effect.succeed(made)
+    },
+  )
 
 type Given = { readonly [tag: string]: unknown }
 

@@ -12,6 +12,7 @@ import {
   type Stage,
   Step,
 } from "hmx"
+import type { Behind } from "./Behind.ts"
 import type { Cursor } from "./Cursor.ts"
 import { draw } from "./Draw.ts"
 import { after, conditionMet, type Past, unmeasured, withinBudget } from "./ending.ts"
@@ -26,7 +27,7 @@ import { restore } from "./restore.ts"
 import * as RunFolder from "./RunFolder.ts"
 import { runStep } from "./runStep.ts"
 import { type Pieces, placeOf } from "./store/Pieces.ts"
-import { inTurn, type Turn } from "./Turn.ts"
+import { type Hold, inTurn, type Turn } from "./Turn.ts"
 
 /** Name of the adapter in training. */
 export const adapter = "policy"
@@ -43,8 +44,12 @@ export interface Run {
   ) => Effect.Effect<void, Errors.StorageFailed>
   /** Writes the events so far to events.jsonl. */
   readonly flush: Effect.Effect<void, Errors.StorageFailed>
+  /** Works out what the events so far say of memory. */
+  readonly settle: () => void
   readonly pieces: Pieces
   readonly room: Room
+  /** Puts a step's checkpoint under its name while the model works on the next step. */
+  readonly behind: Behind
   /** For a run that shares its model with others: each step is a turn. */
   readonly turn: Turn | undefined
 }
@@ -58,10 +63,10 @@ export interface Ended {
 
 /**
  * From the step after the cursor to the last one, or to one at which a condition is met; fails where the budget is used up before.
- * `behind` is what the steps up to the cursor measured and took.
+ * What it has put to be written `behind` is the caller's to wait for. `done` is what the steps up to the cursor measured and took.
  */
-export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, behind: Past) {
-  const { emit, experiment, folder, questions } = run
+export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: Past) {
+  const { behind, emit, experiment, folder, questions } = run
   const { prompts, seed, steps } = experiment.settings
   const lm = yield* LanguageModel
   const measuring = experiment.stages.filter(measures)
@@ -74,20 +79,35 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, behind:
   }
   const measure = ({ cursor, stopped }: Ended) =>
     evaluate(run, measuring, cursor, stopped === undefined ? steps : cursor.step)
-  const next = Effect.fnUntraced(function* ({ cursor: before, past }: At) {
+  const next = Effect.fnUntraced(function* ({ cursor: before, past }: At, hold: Hold<unknown, unknown> | undefined) {
     const step = before.step + 1
     const start = yield* Clock.currentTimeMillis
     yield* emit({ _tag: "StepStarted", step })
     yield* lm.memory({ resetPeak: true })
     const drawn = draw(questions.train, prompts.perStep, seed, step)
-    const back = restore(adapter, before, folder)
-    const made = yield* Effect.provideService(runStep(pipeline, before, drawn, back), Step, place(run, before, step))
+    const back = Effect.andThen(behind.settled, restore(adapter, before, folder))
+    const work = Effect.provideService(
+      runStep({ ...pipeline, hold }, before, drawn, back),
+      Step,
+      place(run, before, step),
+    )
+    const made = yield* behind.beside(work)
     const { cursor } = made
     const line = { step, ...made.metrics }
-    yield* run.record([line])
-    const path = yield* save(folder, cursor, run.keep)
-    yield* run.pieces.saved(cursor, path)
-    yield* emit({ _tag: "Saved", step, path })
+    const keep = run.pieces.saved(cursor)
+    const kept = (path: string) =>
+      Effect.gen(function* () {
+        yield* keep(path)
+        yield* emit({ _tag: "Saved", step, path })
+        yield* run.flush
+        run.settle()
+      })
+    // What is in the folder has to get its name.
+    const first = Effect.andThen(run.pieces.settled, run.record([line]))
+    yield* save(folder, cursor, run.keep, first).pipe(
+      Effect.flatMap((named) => behind.put(Effect.flatMap(named, kept))),
+      Effect.uninterruptible,
+    )
     const memory = memoryOf(yield* lm.memory())
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
     yield* emit({ _tag: "StepFinished", step, seconds, metrics: made.metrics, memory })
@@ -98,14 +118,15 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, behind:
     const now = after(experiment, past, line, seconds)
     const at: At = { cursor, past: now, stopped: conditionMet(experiment, now) }
     yield* measure(at)
-    yield* run.flush
     return at
   })
-  let at: At = { cursor: from, past: behind, stopped: conditionMet(experiment, behind) }
-  yield* inTurn(run, adapter, at.cursor, measure(at))
+  let at: At = { cursor: from, past: done, stopped: conditionMet(experiment, done) }
+  const measuredFirst = measure(at)
+  yield* inTurn(run, adapter, at.cursor, behind.settled, () => measuredFirst)
   while (at.cursor.step < steps && at.stopped === undefined) {
     yield* withinBudget(experiment, at.cursor, at.past)
-    at = yield* inTurn(run, adapter, at.cursor, next(at))
+    const now = at
+    at = yield* inTurn(run, adapter, now.cursor, behind.settled, (hold) => next(now, hold))
   }
   const { cursor, stopped } = at
   return { cursor, stopped: cursor.step < steps ? stopped : undefined } satisfies Ended
@@ -119,12 +140,20 @@ interface At extends Ended {
   readonly past: Past
 }
 
-/** Saves the cursor with its adapter and optimiser, so that the state before every step is on the disk. */
-export const save = Effect.fnUntraced(function* (folder: string, cursor: Cursor, keep: number | null) {
+/**
+ * Writes the cursor with its adapter and optimiser; what is returned puts them on the disk under their name, so that the state before
+ * every step is there.
+ */
+export const save = Effect.fnUntraced(function* (
+  folder: string,
+  cursor: Cursor,
+  keep: number | null,
+  first?: Effect.Effect<void, Errors.StorageFailed>,
+) {
   const lm = yield* LanguageModel
-  return yield* RunFolder.save(folder, cursor, keep, (to) =>
-    cursor.policy.adapter === "" ? Effect.void : lm.saveState(adapter, to, { optimizer: true }),
-  )
+  const state = (to: string) =>
+    cursor.policy.adapter === "" ? Effect.void : lm.saveState(adapter, to, { optimizer: true, flush: false })
+  return yield* RunFolder.save(folder, cursor, keep, state, first)
 })
 
 const place = ({ experiment }: Run, { policy }: Cursor, step: number): (typeof Step)["Service"] => {
@@ -142,8 +171,9 @@ const evaluate = Effect.fnUntraced(function* (
   const { emit, folder } = run
   const { step } = cursor
   const due = stages.filter((s) => isEvaluate(s) && Evaluate.due(s.options, step, last))
+  if (due.length === 0) return
   const done = yield* RunFolder.readEvaluations(folder)
-  if (due.length === 0 || done.some((d) => d.step === step)) return
+  if (done.some((d) => d.step === step)) return
   const policy = new Artefact.Policy({ ref: cursor.policy, updated: step > 0, metrics: {} })
   const reports: Array<Artefact.Report> = []
   for (const [k, stage] of due.entries()) {
@@ -169,6 +199,5 @@ const evaluate = Effect.fnUntraced(function* (
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
     yield* emit({ _tag: "Evaluated", step, seconds, report, memory: memoryOf(yield* lm.memory()) })
   }
-  yield* RunFolder.writeEvaluation(folder, step, reports)
-  yield* run.flush
+  yield* run.behind.put(Effect.andThen(RunFolder.writeEvaluation(folder, step, reports), run.flush))
 })

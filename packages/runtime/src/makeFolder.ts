@@ -12,8 +12,8 @@ export type Place = { readonly path: string } | { readonly base: string }
 
 const is = (tag: string) => (e: PlatformError) => e.reason._tag === tag
 
-/** What is left of a record that was never whole. */
-const isTorn = (name: string): boolean => /^experiment\.json\.tmp-\d+-\d+$/.test(name)
+/** What is left of a record that was never whole, or of a lock that was never taken. */
+const isTorn = (name: string): boolean => /^experiment\.json\.tmp-\d+-\d+$/.test(name) || Lock.isTorn(name)
 
 /** Whether a folder holds nothing, or nothing but what a process leaves that died before the run's record was there; takes that away. */
 const isFree = Effect.fnUntraced(function* (path: string) {

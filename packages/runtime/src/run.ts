@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Stage, Step } from "hmx"
 import { check } from "./check.ts"
 import type { Cursor } from "./Cursor.ts"
@@ -17,6 +18,7 @@ import * as Lock from "./Lock.ts"
 import { adapter, loop, save } from "./loop.ts"
 import { makeFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
+import * as Behind from "./Behind.ts"
 import * as Beside from "./plan/Beside.ts"
 import type { Tokenizer } from "./plan/Rehearsal.ts"
 import { restore } from "./restore.ts"
@@ -192,6 +194,16 @@ interface Session {
   readonly begun: () => void
   /** Why the run's first session ended, where this is the second one: its device was lost. */
   readonly again?: string
+  /** Of the process so far. */
+  readonly tally: Tally
+}
+
+interface Tally {
+  readonly start: number
+  /** Steps that were done before it began. */
+  readonly doneBefore: number
+  /** Of each session. */
+  readonly pieces: Array<() => Pieces.Counts>
 }
 
 const forTheEye: ReadonlySet<Event["_tag"]> = new Set(["StageStarted", "StageDone", "ItemsDone"])
@@ -199,8 +211,15 @@ const forTheEye: ReadonlySet<Event["_tag"]> = new Set(["StageStarted", "StageDon
 type Instead = (lost: Session["lm"]) => Effect.Effect<Session["lm"], unknown>
 
 /** A session; and where the model's device is lost another one, once, which goes on from what is saved as a resumed run does. */
-const sessions = (experiment: Experiment.Any, options: Options<unknown>, instead: Instead, first: Session) =>
-  Effect.catchIf(
+const sessions = Effect.fnUntraced(function* (
+  experiment: Experiment.Any,
+  options: Options<unknown>,
+  instead: Instead,
+  given: Omit<Session, "tally">,
+) {
+  const start = yield* Clock.currentTimeMillis
+  const first: Session = { ...given, tally: { start, doneBefore: given.from?.step ?? 0, pieces: [] } }
+  return yield* Effect.catchIf(
     Effect.scoped(session(experiment, options, first)),
     isLost,
     Effect.fnUntraced(function* (lost) {
@@ -217,6 +236,7 @@ const sessions = (experiment: Experiment.Any, options: Options<unknown>, instead
       )
     }),
   )
+})
 
 const lostAs = ({ error, stage, step }: RunFailed, reason: string, advice: string): RunFailed =>
   new RunFailed({ step, stage, error, reason, advice })
@@ -226,19 +246,24 @@ const isLost = (error: unknown): error is RunFailed => error instanceof RunFaile
 
 /** The run itself, in a folder that is held and with a model that is loaded. */
 const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options: Options<unknown>, session: Session) {
-  const { from, identity, keep, lm, path, questions } = session
+  const { from, identity, keep, lm, path, questions, tally } = session
   const { settings } = experiment
-  const start = yield* Clock.currentTimeMillis
   const appendEvents = yield* appendTo(`${path}/events.jsonl`)
   const appendMetrics = yield* appendTo(`${path}/metrics.jsonl`, { flushed: true })
   let waiting: Array<Event> = []
   let last = from?.step ?? 0
   const memory = Beside.beside(session.memory, settings.prompts.perStep, lm.info.shape)
-  const flush = Effect.suspend(() => {
-    const events = waiting
-    waiting = []
-    return appendEvents(events)
-  })
+  const flushing = yield* Semaphore.make(1)
+  const flush = flushing.withPermit(
+    Effect.suspend(() => {
+      const events = waiting
+      waiting = []
+      return events.length === 0 ? Effect.void : appendEvents(events)
+    }),
+  )
+  const behind = Behind.make<unknown>()
+  // It is for the eye: a run that cannot write it is no worse.
+  const planned = Effect.suspend(() => Effect.ignore(Beside.write(path, memory.record())))
   const emit = (event: Event) =>
     Effect.sync(() => {
       if (event._tag === "ItemsDone" || event._tag === "Evaluated" || event._tag === "Saved") session.begun()
@@ -279,20 +304,29 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
           adapters: keep === null,
           note: (step, text) => emit({ _tag: "Noted", step, text }),
         }).pipe(Effect.provideService(LanguageModel, lm))
+  tally.pieces.push(pieces.counts)
   const prepared = Effect.gen(function* () {
     const first = yield* Effect.mapError(prepare(experiment, lm.info.digest, pieces), failedInRun)
     // No work is lost yet: a disk that is full from the start is told as it is.
-    yield* Effect.mapError(save(path, first, keep), (e) => (e instanceof Errors.StorageFailed ? e : failedInRun(e)))
+    const saved = Effect.flatten(save(path, first, keep))
+    yield* Effect.mapError(saved, (e) => (e instanceof Errors.StorageFailed ? e : failedInRun(e)))
     return first
   })
   const { turn } = options
-  const started = turn === undefined ? prepared : turn(Effect.ensuring(prepared, leave(adapter)))
+  const started =
+    turn === undefined
+      ? prepared
+      : Effect.acquireUseRelease(
+          Effect.interruptible(turn.take),
+          () => prepared,
+          () => Effect.andThen(leave(adapter), turn.give),
+        )
   const first = from ?? (yield* Effect.provideService(started, LanguageModel, lm))
-  const behind = from === undefined ? { metrics: [], seconds: 0 } : yield* past(path, from.step)
+  const done = from === undefined ? { metrics: [], seconds: 0 } : yield* past(path, from.step)
   const { cursor, stopped } = yield* Effect.gen(function* () {
     // A turn begins from the checkpoint.
     if (from !== undefined && turn === undefined) yield* restore(adapter, from, path)
-    return yield* loop(
+    const ended = yield* loop(
       {
         experiment,
         questions,
@@ -301,22 +335,27 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
         emit,
         record: appendMetrics,
         flush,
+        settle: memory.settle,
         pieces,
         room: memory.room,
+        behind,
         turn,
       },
       first,
-      behind,
+      done,
     )
+    yield* Effect.all([behind.settled, pieces.settled, planned], { concurrency: "unbounded" })
+    return ended
   }).pipe(
     Effect.provideService(LanguageModel, lm),
     Effect.provideService(Data, data),
     Effect.mapError(failedInRun),
+    // However it ends, a step that is done is saved.
+    Effect.ensuring(Effect.ignore(behind.settled)),
     Effect.onExit((exit) =>
       Effect.forEach(stopOf(exit, last, session.again !== undefined), emit).pipe(
         Effect.andThen(Effect.ignore(flush)),
-        // It is for the eye: a run that cannot write it is no worse.
-        Effect.andThen(Effect.ignore(Beside.write(path, memory.record()))),
+        Effect.andThen(exit._tag === "Success" ? Effect.void : planned),
       ),
     ),
   )
@@ -332,10 +371,13 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
     evaluations: yield* RunFolder.readEvaluations(path),
   }
   yield* RunFolder.writeResult(path, result)
-  const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+  const seconds = ((yield* Clock.currentTimeMillis) - tally.start) / 1000
   yield* emit({ _tag: "Finished", seconds })
   yield* flush
-  return { ...result, folder: path, seconds, doneBefore: from?.step ?? 0, pieces: pieces.counts() } satisfies Outcome
+  const counts = tally.pieces.map((of) => of())
+  const sum = (of: (counts: Pieces.Counts) => number) => counts.reduce((all, one) => all + of(one), 0)
+  const found = { found: sum((c) => c.found), made: sum((c) => c.made) }
+  return { ...result, folder: path, seconds, doneBefore: tally.doneBefore, pieces: found } satisfies Outcome
 })
 
 /** The event of a session that ends before the run is done. */

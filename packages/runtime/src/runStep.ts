@@ -5,7 +5,7 @@ import type { Cursor } from "./Cursor.ts"
 import { gaveUp } from "./Failures.ts"
 import { flow, inOrder, microBatchOf, type Pipeline, type Row } from "./flow.ts"
 import * as Metrics from "./Metrics.ts"
-import { said } from "./Policies.ts"
+import { reasonOf, said } from "./Policies.ts"
 import { placeOf } from "./store/Pieces.ts"
 
 /** Times that a step is sampled again because its rollouts came from another policy. */
@@ -13,6 +13,8 @@ const samplesAgain = 2
 /** Steps in a row that may go without an update for one reason; the next one fails the run. */
 const skips: { readonly [tag: string]: number } = { NonFinite: 2, NoSignal: 9 }
 const skipsOfOthers = 2
+/** What the same update would end in again, so that it need not be tried: what an author skips may be a matter of luck. */
+const certain: ReadonlySet<string> = new Set(["NoSignal", "NonFinite"])
 
 /**
  * Runs the step after the cursor on these prompts: the next cursor, and the step's metrics. `restore` puts the adapter back to the
@@ -90,6 +92,8 @@ export const runStep = Effect.fnUntraced(function* <E, R>(
     } else if (action === "skip the step" && skipped <= (skips[error._tag] ?? skipsOfOthers)) {
       yield* putBack
       yield* lm.zeroGrad(adapter)
+      if (certain.has(error._tag))
+        yield* pipeline.pieces.skipped(cursor.policy, { error: error._tag, reason: reasonOf(error) })
       if (unscored !== undefined) yield* note(unscored)
       yield* note(`${said(answered)}; no update in this step (${skipped} in a row)`)
       return { cursor: { ...next, skipped: { [error._tag]: skipped } }, metrics }

@@ -40,15 +40,17 @@ describe("what takes its name", () => {
       const path = `${folder()}/run`
       yield* Effect.provideService(run(experiment({ steps: 1 }), options(path)), FileSystem.FileSystem, disk)
       const renames = deeds.flatMap(({ deed, moved, path: to }, at) => (deed === "rename" ? [{ at, moved, to }] : []))
-      expect(renames.map(({ to }) => to.slice(path.length + 1))).toEqual([
+      const names = renames.map(({ to }) => to.slice(path.length + 1))
+      // What memory was is for the eye, and waits for nobody.
+      expect(names.filter((name) => name !== "memory.json")).toEqual([
         "experiment.json",
         "checkpoints/step-0",
         "evaluations/step-0.json",
         "checkpoints/step-1",
         "evaluations/step-1.json",
-        "memory.json",
         "report.json",
       ])
+      expect(names.slice(0, -1)).toContain("memory.json")
       for (const { at, moved, to } of renames) {
         const flushed = (part: typeof deeds) => part.flatMap((d) => (d.deed === "flush" ? [d.path] : []))
         expect(flushed(deeds.slice(0, at))).toEqual(expect.arrayContaining([...moved]))

@@ -82,8 +82,11 @@ describe("a device that is lost", () => {
           const { files, remains } = disk()
           const { deeds, loadable } = watched(files, { [method]: once(call, lost) })
           const o = { ...options(at, loadable), store }
-          yield* Effect.provide(run(experiment(), o), files.layer)
+          const outcome = yield* Effect.provide(run(experiment(), o), files.layer)
           expect(remains(at)).toEqual(plain)
+          // Of both sessions together: 6 groups sampled and judged, 3 updates, 2 evaluations.
+          expect(outcome.doneBefore).toBe(0)
+          if (store !== undefined) expect(outcome.pieces.made).toBeGreaterThanOrEqual(17)
           expect(deeds).toEqual(["loaded", "given back", "loaded", "given back"])
           expect(o.events.filter((e) => e._tag === "Stopped" || e._tag === "Noted")).toEqual([
             expect.objectContaining({

@@ -134,8 +134,10 @@ export const perform = Effect.fnUntraced(function* <E, R>(
     locate,
     store,
     // Between two steps everything is saved: here the worker may leave, and an arm that is another's goes no further.
-    turn: <A, E2, R2>(work: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> =>
-      Effect.flatMap(Deferred.isDone(leave), (now) => (now ? Effect.interrupt : Effect.andThen(lease.fence, work))),
+    turn: {
+      take: Effect.flatMap(Deferred.isDone(leave), (now) => (now ? Effect.interrupt : lease.fence)),
+      give: Effect.void,
+    },
     onEvent: (event: Event) => {
       if (event._tag === "Saved" && event.step > saved) lease.did(event.step)
       onEvent(job.arm, event)

@@ -7,6 +7,7 @@ import type {
   DeviceLost,
   NonFinite,
   OutOfMemory,
+  RateLimited,
   RemoteUnavailable,
   StorageFailed,
   Unparseable,
@@ -29,7 +30,7 @@ export interface Evaluate<K extends Kind = Kind> extends Stage.Stage<
   "Evaluate",
   Policy,
   Report,
-  OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | BadInput | Unparseable | StorageFailed,
+  OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | RateLimited | BadInput | Unparseable | StorageFailed,
   LanguageModel | Data | Step,
   "step"
 > {

@@ -1,7 +1,15 @@
 import * as Effect from "effect/Effect"
 import { type Prompt, type Rollouts, Verdicts } from "../Artefact.ts"
 import { known, oneOf } from "../checks.ts"
-import type { BadInput, DeviceLost, NonFinite, OutOfMemory, RemoteUnavailable, Unparseable } from "../Errors.ts"
+import type {
+  BadInput,
+  DeviceLost,
+  NonFinite,
+  OutOfMemory,
+  RateLimited,
+  RemoteUnavailable,
+  Unparseable,
+} from "../Errors.ts"
 import * as Judges from "../Judge.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
 import { judgingBytes } from "../memory.ts"
@@ -27,7 +35,7 @@ export interface SelfJudge<J extends Judge> extends Stage.Stage<
   "SelfJudge",
   Prompt | Rollouts,
   Verdicts,
-  J extends "remote" ? Unparseable | RemoteUnavailable : LocalFailure,
+  J extends "remote" ? Unparseable | RemoteUnavailable | RateLimited : LocalFailure,
   (J extends "remote" ? RemoteJudge : LanguageModel) | Step,
   "group"
 > {
@@ -64,7 +72,16 @@ const run = (input: { readonly prompt: Prompt; readonly rollouts: Rollouts }, gi
       judge === "remote"
         ? yield* Judges.score(rubric, completions, Judges.remote, unfinished)
         : yield* Judges.score(rubric, completions, Judges.local(judge === "live" ? by : "base"), unfinished)
-    return new Verdicts({ reward: `${rubric.name}@${rubric.version}`, verdicts })
+    return new Verdicts({ reward: nameOf(rubric), verdicts })
+  })
+
+const nameOf = ({ name, version }: Reward): string => `${name}@${version}`
+
+/** No verdict for any of the group: none of its completions carries a gradient. */
+const without = ({ rollouts }: { readonly rollouts: Rollouts }, { rubric }: SelfJudgeOptions, reason: string) =>
+  new Verdicts({
+    reward: nameOf(rubric),
+    verdicts: rollouts.completions.map(() => ({ _tag: "Unscored" as const, reason })),
   })
 
 /** Whether a judge reads any of it: a function needs none. */
@@ -98,6 +115,7 @@ export const SelfJudge = {
       owes: judge === "live" ? "held-out judge" : undefined,
       settles: undefined,
       run,
+      without,
       reads: !asks(rubric) ? [] : judge === "live" ? ["policy"] : judge === "frozen" ? ["base"] : ["judge"],
       remake: SelfJudge.stage,
       reserve: (shape, { rubric }: SelfJudgeOptions, load) => {

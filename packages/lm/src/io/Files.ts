@@ -140,15 +140,15 @@ export interface FileToWrite {
   readonly chunks: Iterable<Uint8Array>
 }
 
-/** Writes, flushes and closes a new file. */
-const writeNew = (files: FileSystem, file: string, chunks: Iterable<Uint8Array>): void => {
+/** Writes and closes a new file. */
+const writeNew = (files: FileSystem, file: string, chunks: Iterable<Uint8Array>, flush: boolean): void => {
   const fd = files.openSync(file, "wx")
   try {
     for (const chunk of chunks) {
       let done = 0
       while (done < chunk.length) done += files.writeSync(fd, chunk, done, Math.min(chunk.length - done, 1 << 30))
     }
-    files.fsyncSync(fd)
+    if (flush) files.fsyncSync(fd)
   } finally {
     files.closeSync(fd)
   }
@@ -170,9 +170,12 @@ const syncFolder = (files: FileSystem, folder: string): void => {
 /**
  * Writes each file to a temporary name in its folder and flushes it to the disk; when all are there, renames them in the order
  * given. Whoever reads sees a file's old content or the whole new one, and a full disk leaves every old one. Makes folders that
- * are missing; leaves no temporary file on failure.
+ * are missing; leaves no temporary file on failure. Where `flush` is false nothing is flushed: that is the caller's.
  */
-export const writeAtomically = Effect.fnUntraced(function* (list: ReadonlyArray<FileToWrite>) {
+export const writeAtomically = Effect.fnUntraced(function* (
+  list: ReadonlyArray<FileToWrite>,
+  { flush = true }: { readonly flush?: boolean } = {},
+) {
   const files = yield* Files
   const written: Array<{ readonly file: string; readonly temporary: string }> = []
   const forget = Effect.sync(() => {
@@ -191,7 +194,7 @@ export const writeAtomically = Effect.fnUntraced(function* (list: ReadonlyArray<
       yield* attempt(file, "write", () => {
         files.mkdirSync(folder, { recursive: true })
         written.push({ file, temporary })
-        writeNew(files, temporary, chunks)
+        writeNew(files, temporary, chunks, flush)
       })
     }
     for (const { file, temporary } of written) {
@@ -199,6 +202,7 @@ export const writeAtomically = Effect.fnUntraced(function* (list: ReadonlyArray<
     }
   })
   yield* Effect.onError(each, () => forget)
+  if (!flush) return
   for (const folder of new Set(list.map(({ file }) => path.dirname(file)))) syncFolder(files, folder)
 })
 

@@ -270,11 +270,15 @@ export class LocalModel {
     this.#adapters.delete(name)
   }
 
-  saveState(name: string, folder: string, options: { readonly optimizer: boolean }): void {
+  saveState(
+    name: string,
+    folder: string,
+    { flush = true, optimizer: withOptimizer }: { readonly optimizer: boolean; readonly flush?: boolean },
+  ): void {
     const lora = this.adapter(name)
     const files = runOrThrow(adapterFiles(folder, lora.state(), this.info.name))
-    const optimizer = options.optimizer ? [runOrThrow(optimizerFile(folder, lora.optimizerState()))] : []
-    runOrThrow(writeAtomically([...optimizer, ...files]))
+    const optimizer = withOptimizer ? [runOrThrow(optimizerFile(folder, lora.optimizerState()))] : []
+    runOrThrow(writeAtomically([...optimizer, ...files], { flush }))
   }
 
   /** Returns the adapter's digest. */

@@ -36,7 +36,11 @@ export interface Methods {
   readonly zeroGrad: (adapter: string) => void
   readonly createAdapter: (name: string, options: LoraOptions, seed: number) => string
   readonly dropAdapter: (name: string) => void
-  readonly saveState: (adapter: string, folder: string, options: { readonly optimizer: boolean }) => void
+  readonly saveState: (
+    adapter: string,
+    folder: string,
+    options: { readonly optimizer: boolean; readonly flush?: boolean },
+  ) => void
   readonly loadState: (adapter: string, folder: string, options: { readonly optimizer: boolean }) => string
   readonly memory: (options?: { readonly resetPeak?: boolean }) => MemoryUse
 }

@@ -145,7 +145,7 @@ const all = Effect.fnUntraced(function* <E>(plan: Plan, folder: string, options:
     )
   }
   const turns = yield* Semaphore.make(1)
-  const turn: Turn = (work) => turns.withPermit(work)
+  const turn: Turn = { take: Effect.asVoid(turns.take(1)), give: Effect.asVoid(turns.release(1)) }
   const ends = yield* Effect.forEach(
     plan.entries,
     ({ at, experiment, name }, i) => {

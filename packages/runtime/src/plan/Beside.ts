@@ -74,8 +74,9 @@ const noting = (lm: Service, { calls, methods, tick }: Noted): Service => {
 export interface Beside {
   /** Reserves what a stage needs, and notes by whom the model is asked. */
   readonly room: Room
-  /** Takes what an event says of memory. */
+  /** Takes what an event says of memory; what it comes to is worked out when `settle` is called, which may be while the model works. */
   readonly see: (event: Event) => void
+  readonly settle: () => void
   readonly record: () => Record
 }
 
@@ -89,15 +90,22 @@ export const beside = (plan: Plan, groups: number, shape: ModelShape): Beside =>
   const noted = new Map<string, Noted & { readonly stage: Stage.Any }>()
   const tick = counter()
   const peaks = new Map<string, { readonly asked: number; readonly measured: number }>()
+  const later: Array<() => void> = []
   const see = (which: (stage: Stage.Any) => boolean, work: Use["work"]): void => {
     for (const { calls, methods, stage } of noted.values()) {
       if (!which(stage) || calls.length === 0) continue
       const taken = calls.splice(0)
       if (work === undefined) continue
-      const asked = base + heldBy(shape, taken, stage).reduce((sum, { bytes }) => sum + bytes, 0)
       const measured = [...methods].reduce((most, method) => Math.max(most, work[method]?.peak ?? 0), 0)
-      if (measured > (peaks.get(stage.name)?.measured ?? 0)) peaks.set(stage.name, { asked, measured })
+      later.push(() => {
+        if (measured <= (peaks.get(stage.name)?.measured ?? 0)) return
+        const asked = base + heldBy(shape, taken, stage).reduce((sum, { bytes }) => sum + bytes, 0)
+        peaks.set(stage.name, { asked, measured })
+      })
     }
+  }
+  const settle = (): void => {
+    for (const work of later.splice(0)) work()
   }
   return {
     room: <A, E, R>(stage: Stage.Any, work: Effect.Effect<A, E, R>) => {
@@ -114,18 +122,22 @@ export const beside = (plan: Plan, groups: number, shape: ModelShape): Beside =>
       if (event._tag === "StepFinished") see((stage) => !measures(stage), event.memory.work)
       if (event._tag === "Evaluated") see(measures, event.memory?.work)
     },
-    record: () => ({
-      format: 1,
-      budget: plan.budget,
-      weights: plan.weights,
-      stays: plan.stays,
-      stages: plan.stages.map(({ bytes, stage }) => ({
-        stage,
-        planned: plan.weights + plan.stays + bytes,
-        asked: peaks.get(stage)?.asked ?? null,
-        measured: peaks.get(stage)?.measured ?? null,
-      })),
-    }),
+    settle,
+    record: () => {
+      settle()
+      return {
+        format: 1,
+        budget: plan.budget,
+        weights: plan.weights,
+        stays: plan.stays,
+        stages: plan.stages.map(({ bytes, stage }) => ({
+          stage,
+          planned: plan.weights + plan.stays + bytes,
+          asked: peaks.get(stage)?.asked ?? null,
+          measured: peaks.get(stage)?.measured ?? null,
+        })),
+      }
+    },
   }
 }
 

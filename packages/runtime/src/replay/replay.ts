@@ -158,6 +158,7 @@ const replaying = <E>(experiment: Experiment.Any, run: string, options: ReplayOp
     yield* Effect.gen(function* () {
       const pieces = yield* Pieces.open({ ...options, run, journal, questions, seed, steps: all, note: unsaid })
       for (let step = 1; step <= done; step++) yield* replayStep(pieces, step)
+      yield* pieces.settled
     }).pipe(Effect.provideService(LanguageModel, lm), Effect.provideService(Data, data), Effect.mapError(failed))
     if (steps.length === 0) {
       const expected = "those of a run that used this store (--store)"

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { Artefact, Data, type Errors, LanguageModel, RemoteJudge, type Stage } from "hmx"
+import * as Behind from "../Behind.ts"
 import type { Cursor } from "../Cursor.ts"
 import type { Locate } from "../dataService.ts"
 import { digest } from "../digest.ts"
@@ -11,6 +12,7 @@ import { appendTo, failing } from "../Storage.ts"
 import { seenStill, watched } from "./Data.ts"
 import type { Entry } from "./Entry.ts"
 import * as Key from "./Key.ts"
+import { once } from "./once.ts"
 import * as Payload from "./Payload.ts"
 import * as Roots from "./Roots.ts"
 import * as Store from "./Store.ts"
@@ -34,22 +36,33 @@ export interface Counts {
   readonly made: number
 }
 
+/** What work is done in that may have to wait, for the model or for another who makes the same. */
+export type Round<E2, R2> = <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R | R2>
+
 /** Puts a stored adapter with its optimiser in the place of training; false where that did not work. */
 export type LoadState<R> = (folder: string, policy: Artefact.PolicyRef) => Effect.Effect<boolean, never, R>
 
 export interface Pieces {
   /** The stored output of a piece, else what `make` makes, which is then kept. */
-  readonly through: <E, R, L = never>(
+  readonly through: <E, R, L = never, E2 = never, R2 = never>(
     piece: Piece,
     make: Effect.Effect<Artefact.Any, E, R>,
     load?: LoadState<L>,
-  ) => Effect.Effect<Artefact.Any, E | Errors.StorageFailed, R | L>
+    round?: Round<E2, R2>,
+  ) => Effect.Effect<Artefact.Any, E | E2 | Errors.StorageFailed, R | L | R2>
   /** What a stage has made, by its key; undefined where the store has it no more. */
   readonly stored: (stage: Stage.Any, key: string) => Effect.Effect<Artefact.Any | undefined, Errors.StorageFailed>
   /** Notes which adapter a stage has prepared. */
   readonly prepared: (stage: Stage.Any, adapter: string) => Effect.Effect<void, Errors.StorageFailed>
-  /** Keeps what the cursor's update has made, from the checkpoint in which it was saved. */
-  readonly saved: (cursor: Cursor, checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
+  /** Keeps what the cursor's update has made, of this moment, from the checkpoint in which it will be saved. */
+  readonly saved: (cursor: Cursor) => (checkpoint: string) => Effect.Effect<void, Errors.StorageFailed>
+  /** Done when all that was kept so far is in the store and noted; fails as the first write did that failed. */
+  readonly settled: Effect.Effect<void, Errors.StorageFailed>
+  /** Keeps that the update which was last begun leaves the policy as it was, and why. */
+  readonly skipped: (
+    policy: Artefact.PolicyRef,
+    why: { readonly error: string; readonly reason: string },
+  ) => Effect.Effect<void>
   /** The key of an update, by the policy that it made. */
   readonly keyOf: (policy: Artefact.Policy) => string | undefined
   readonly counts: () => Counts
@@ -57,10 +70,12 @@ export interface Pieces {
 
 /** Nothing is looked up and nothing is kept. */
 export const none: Pieces = {
-  through: (_, make) => make,
+  through: (_, make, __, round) => (round === undefined ? make : round(make)),
   stored: () => Effect.succeed(undefined),
   prepared: () => Effect.void,
-  saved: () => Effect.void,
+  saved: () => () => Effect.void,
+  settled: Effect.void,
+  skipped: () => Effect.void,
   keyOf: () => undefined,
   counts: () => ({ found: 0, made: 0 }),
 }
@@ -106,6 +121,9 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     heldOut: digest(JSON.stringify(options.questions.heldOut)),
     judge: judge === null ? null : judge.identity,
   }
+  const behind = Behind.make<Errors.StorageFailed>()
+  // However the run ends, what is finished is kept.
+  yield* Effect.addFinalizer(() => Effect.ignore(behind.settled))
   /** Of what was made or found by this process. */
   const digests = new WeakMap<object, string>()
   const updates = new WeakMap<object, string>()
@@ -116,6 +134,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
   let counts: Counts = { found: 0, made: 0 }
   /** The last update, until it is in a checkpoint. */
   let waiting: { readonly piece: Piece; readonly entry: Entry; readonly made: Artefact.Policy } | undefined
+  let begun: { readonly piece: Piece; readonly parts: Key.Parts } | undefined
 
   const digestOf = (artefact: unknown): string | undefined => {
     if (typeof artefact !== "object" || artefact === null) return undefined
@@ -144,14 +163,15 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     return Key.parts(stage, setting, place, inputs)
   }
 
-  const use = ({ place, prompt, stage }: Piece, key: string) => {
-    const line: Used.Use = { step: place.step, stage: stage.name, prompt, key }
-    const text = JSON.stringify(line)
-    if (used.has(text)) return Effect.void
-    used.add(text)
-    lines.push(line)
-    return writing ? Effect.void : flush
-  }
+  const use = ({ place, prompt, stage }: Piece, key: string): Effect.Effect<void, Errors.StorageFailed> =>
+    Effect.suspend(() => {
+      const line: Used.Use = { step: place.step, stage: stage.name, prompt, key }
+      const text = JSON.stringify(line)
+      if (used.has(text)) return Effect.void
+      used.add(text)
+      lines.push(line)
+      return writing ? Effect.void : flush
+    })
   const flush: Effect.Effect<void, Errors.StorageFailed> = Effect.suspend(() => {
     if (lines.length === 0) return Effect.void
     const now = lines
@@ -173,7 +193,8 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     if (!(yield* Effect.provideService(seenStill(entry.seen, locate), FileSystem.FileSystem, fs))) return undefined
     const made = Payload.read(piece.stage.makes, entry.payload)
     if (made === undefined) return yield* again("could not be read")
-    if (load !== undefined) {
+    const left = made instanceof Artefact.Policy && made.skipped !== undefined
+    if (load !== undefined && !left) {
       const folder = entry.state === undefined ? undefined : yield* store.state(entry.state)
       if (folder === undefined || !(made instanceof Artefact.Policy)) return yield* again("had lost its adapter")
       if (!(yield* load(folder, made.ref))) return yield* again("could not be loaded")
@@ -197,45 +218,54 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     if (!update) {
       const { beside } = piece
       const has = beside !== undefined && (yield* failing("read", beside)(fs.exists(beside)))
-      yield* store.write(has ? { ...entry, state: yield* store.keep(beside) } : entry)
-      yield* use(piece, key)
+      const whole = has ? { ...entry, state: yield* store.keep(beside) } : entry
+      // The next stage does not wait for the disk.
+      yield* behind.put(Effect.andThen(store.write(whole), use(piece, key)))
     } else if (made instanceof Artefact.Policy) {
       updates.set(made, key)
       if (options.adapters !== false) waiting = { piece, entry, made }
     }
   })
 
-  const through: Pieces["through"] = <E, R, L>(
+  const through: Pieces["through"] = <E, R, L, E2, R2>(
     piece: Piece,
     make: Effect.Effect<Artefact.Any, E, R>,
     load?: LoadState<L>,
-  ): Effect.Effect<Artefact.Any, E | Errors.StorageFailed, R | L> =>
+    round: Round<E2, R2> = (work) => work,
+  ): Effect.Effect<Artefact.Any, E | E2 | Errors.StorageFailed, R | L | R2> =>
     Effect.gen(function* () {
       if (load !== undefined) waiting = undefined
       const parts = partsOf(piece)
-      if (parts === undefined) return yield* make
+      if (load !== undefined) begun = parts === undefined ? undefined : { piece, parts }
+      if (parts === undefined) return yield* round(make)
       const key = Key.keyOf(parts)
       if (piece.stage.kept === false) {
-        const made = yield* make
+        const made = yield* round(make)
         // A function of what it is given: the key says as much as the content.
         digests.set(made, key)
         return made
       }
-      const found = yield* find(piece, key, load)
-      if (found !== undefined) {
+      const there = Effect.tap(find(piece, key, load), (found) => {
+        if (found === undefined) return Effect.void
         counts = { ...counts, found: counts.found + 1 }
-        yield* use(piece, key)
-        return found
-      }
-      const files = yield* watching(piece.stage)
-      const made = yield* files.watch(make)
-      counts = { ...counts, made: counts.made + 1 }
-      const payload = Payload.print(piece.stage.makes, made)
-      if (payload === undefined) return made
-      const seen = files.seen()
-      const entry = { parts, digest: Key.hash(payload), payload, ...(seen.length === 0 ? {} : { seen }) }
-      yield* keep(piece, entry, key, made, load !== undefined)
-      return made
+        return use(piece, key)
+      })
+      const found = yield* there
+      if (found !== undefined) return found
+      const made = Effect.gen(function* () {
+        const files = yield* watching(piece.stage)
+        const now = yield* files.watch(make)
+        counts = { ...counts, made: counts.made + 1 }
+        const payload = Payload.print(piece.stage.makes, now)
+        if (payload === undefined) return now
+        const seen = files.seen()
+        const entry = { parts, digest: Key.hash(payload), payload, ...(seen.length === 0 ? {} : { seen }) }
+        yield* keep(piece, entry, key, now, load !== undefined)
+        return now
+      })
+      // An update is in the store when its checkpoint is: nobody waits so long.
+      if (load !== undefined) return yield* round(made)
+      return yield* round(once(`${store.folder}\n${key}`, made, there, Effect.ignore(behind.settled)))
     })
 
   /** Sees which files a stage reads, where it may read any. */
@@ -270,14 +300,27 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
           yield* store.write({ parts, digest: Key.hash(payload), payload })
         yield* append([{ step: 0, stage: parts.stage, prompt: null, key } satisfies Used.Use])
       }),
-    saved: (cursor, checkpoint) =>
-      Effect.gen(function* () {
-        const update = waiting
-        waiting = undefined
-        // A step that was skipped after its update has the old adapter in its checkpoint.
-        if (update === undefined || update.made.ref.adapter !== cursor.policy.adapter) return
-        yield* store.write({ ...update.entry, state: yield* store.keep(checkpoint) })
-        yield* use(update.piece, Key.keyOf(update.entry.parts))
+    saved: (cursor) => {
+      const update = waiting
+      waiting = undefined
+      // A step that was skipped after its update has the old adapter in its checkpoint.
+      if (update === undefined || update.made.ref.adapter !== cursor.policy.adapter) return () => Effect.void
+      return (checkpoint) =>
+        Effect.gen(function* () {
+          yield* store.write({ ...update.entry, state: yield* store.keep(checkpoint) })
+          yield* use(update.piece, Key.keyOf(update.entry.parts))
+        })
+    },
+    settled: behind.settled,
+    skipped: (policy, why) =>
+      Effect.suspend(() => {
+        if (begun === undefined) return Effect.void
+        const { parts, piece } = begun
+        const made = new Artefact.Policy({ ref: policy, updated: false, metrics: {}, skipped: why })
+        const payload = Payload.print(Artefact.Policy, made)
+        if (payload === undefined) return Effect.void
+        const write = store.write({ parts, digest: Key.hash(payload), payload })
+        return behind.put(Effect.andThen(write, use(piece, Key.keyOf(parts))))
       }),
     keyOf: (policy) => updates.get(policy),
     counts: () => counts,

@@ -250,7 +250,7 @@ export const explain = Effect.fnUntraced(function* (experiment: Experiment.Any, 
       const updated = made === undefined ? undefined : read(Artefact.Policy, made.payload)
       if (updated instanceof Artefact.Policy && parts !== undefined) {
         policy = updated.ref
-        optimiser = Key.keyOf(parts)
+        if (updated.skipped === undefined) optimiser = Key.keyOf(parts)
       } else lost = from ?? stage.name
     }
     yield* evaluate(step)

@@ -1,14 +1,33 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { type Event, failureOf, type Loadable, type Outcome, resumeArms, run, runArms } from "@hmx/runtime"
-import { MemoryFiles } from "@hmx/testing"
+import { inSimulatedTime, MemoryFiles } from "@hmx/testing"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import { contrast, Errors, type Experiment, LanguageModel, type Plan, Reward, StopWhen, seeds } from "hmx"
+import {
+  contrast,
+  Errors,
+  Evaluate,
+  Experiment,
+  GroupAdvantage,
+  LanguageModel,
+  LoRAUpdate,
+  Model,
+  type Plan,
+  Prompts,
+  RemoteJudge,
+  Reward,
+  Rubric,
+  Sample,
+  SelfJudge,
+  StopWhen,
+  seeds,
+} from "hmx"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { brevity, experiment, folder, options, scripted } from "../experiment.ts"
+import { brevity, experiment, folder, options, scripted, updates } from "../experiment.ts"
 
 const wordy = Reward.make("wordy", { version: 1, score: (c) => c.text.length / 100 })
 const plan = (settings: Parameters<typeof experiment>[0] = {}) =>
@@ -245,5 +264,91 @@ describe("arms", () => {
       yield* runArms(plan(), armsOptions(path, gone))
       expect(existsSync(path)).toBe(false)
     }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+})
+
+describe("a judge on a server", () => {
+  const arms = (path: string, files: MemoryFiles, groups: { readonly inFlight?: number } = {}) => {
+    const even = Rubric.make("even", {
+      version: 1,
+      criteria: [{ name: "even", ask: "Is it even?", anchors: { low: "no", high: "yes" }, weight: 1 }],
+      scale: { min: 0, max: 1 },
+      readOut: Rubric.yesNo(),
+    })
+    const of = Experiment.make("judged", {
+      model: Model.nano,
+      prompts: Prompts.inline(["What is 1 + 1?", "What is 2 + 2?", "What is 3 + 3?"], {
+        perStep: 2,
+        heldOut: ["One?"],
+      }),
+      memory: "1 GiB",
+      steps: 3,
+      seed: 7,
+      ...groups,
+    }).pipe(
+      Sample.stage({ groupSize: 3, maxNewTokens: 24 }),
+      SelfJudge.stage({ rubric: even, judge: "remote", unfinished: "judge" }),
+      GroupAdvantage.stage({ scale: "group" }),
+      LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
+      Evaluate.stage({ tasks: [updates] }),
+    )
+    const both = contrast(of, { human: (arm) => arm.reward(even), reverse: (arm) => arm.reward(even.reversed()) })
+    /** Adapters that are in memory, the most at a time; and how many of the model's calls were in work at once. */
+    let [most, now] = [0, new Set<string>()]
+    /** From the first call to the end of the last. */
+    let [begin, end] = [Number.POSITIVE_INFINITY, 0]
+    const seen = Effect.map(Clock.currentTimeMillis, (time) => {
+      begin = Math.min(begin, time)
+      end = time
+    })
+    const after = <A, E>(millis: number, effect: Effect.Effect<A, E>) =>
+      Effect.tap(Effect.andThen(seen, Effect.delay(effect, millis)), () => seen)
+    const model = changed(
+      (lm) => ({
+        sample: (request) => after(100, lm.sample(request)),
+        loadState: (adapter, from, what) =>
+          Effect.tap(lm.loadState(adapter, from, what), () =>
+            Effect.sync(() => {
+              now.add(adapter)
+              most = Math.max(most, now.size)
+            }),
+          ),
+        dropAdapter: (adapter) => Effect.tap(lm.dropAdapter(adapter), () => Effect.sync(() => now.delete(adapter))),
+      }),
+      scripted({ files }),
+    )
+    const server = RemoteJudge.of({
+      identity: "server",
+      read: (readings) =>
+        after(400, Effect.succeed(readings.map((_, k) => ({ logprobs: k % 2 === 0 ? [-0.1, -2] : [-2, -0.1] })))),
+    })
+    const work = runArms(both, armsOptions(path, model)).pipe(
+      Effect.provideService(RemoteJudge, server),
+      Effect.provide(files.layer),
+    )
+    return Effect.map(inSimulatedTime(work), ({ value }) => ({ took: end - begin, most, ends: ends(value) }))
+  }
+
+  it.effect(
+    "leaves the model to the other arm, and one adapter at a time in memory; bytes are those of each alone",
+    () =>
+      Effect.gen(function* () {
+        const files = new MemoryFiles()
+        const { ends: how, most, took } = yield* arms(`${files.root}/arms`, files)
+        expect(how).toEqual([
+          ["human", "Success"],
+          ["reverse", "Success"],
+        ])
+        expect(most).toBe(1)
+        // One after the other they would take 2 arms × 3 steps × (100 + 400) = 3000.
+        expect(took).toBe(3 * (100 + 400) + 100)
+        // With one group at a time: 6000 one after the other; while one waits for its judge, the other samples.
+        const narrow = new MemoryFiles()
+        const one = yield* arms(`${narrow.root}/arms`, narrow, { inFlight: 1 })
+        expect([one.most, one.took]).toEqual([1, 3 * 2 * (100 + 400) + 100])
+        const bytesIn = (of: MemoryFiles) =>
+          [...of.texts()].filter(([name]) => /metrics.jsonl|report.json|adapter|optimizer/.test(name))
+        expect(bytesIn(narrow)).toEqual(bytesIn(files))
+      }),
   )
 })

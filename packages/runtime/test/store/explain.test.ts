@@ -2,9 +2,10 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Questions, run, Store } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
-import { type Experiment, Reward } from "hmx"
-import { readdirSync, rmSync, statSync } from "node:fs"
-import { experiment, folder, options } from "../experiment.ts"
+import { Errors, type Experiment, Reward } from "hmx"
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { experiment, folder, options, scripted } from "../experiment.ts"
+import { counting } from "./counting.ts"
 
 const length = Reward.make("length", { version: 1, score: (c) => Math.min(1, c.text.length / 100) })
 
@@ -133,6 +134,37 @@ describe("explain", () => {
       const before = look()
       yield* explained(at, experiment({ reward: length }))
       expect(look()).toEqual(before)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("of one whose second update was skipped: that is known as well, and ends as it did", () =>
+    Effect.gen(function* () {
+      const at = folder()
+      const nan = new Errors.NonFinite({ tensor: "layers.0.q_proj.lora_A" })
+      const first = options(`${at}/run`, scripted({ failures: { optimStep: { 2: nan } } }))
+      yield* run(experiment(), { ...first, store: `${at}/store` })
+      expect((yield* explained(at, experiment())).map(({ of, stage }) => `${stage} ${of}`)).toEqual([
+        "Sample 6/6",
+        "SelfJudge 6/6",
+        "GroupAdvantage 6/6",
+        "LoRAUpdate 3/3",
+        "Evaluate 2/2",
+      ])
+      // On a model that has no such fault, the second run takes what the first one found.
+      const { calls, loadable } = counting()
+      const second = options(`${at}/then`, loadable)
+      const outcome = yield* run(experiment(), { ...second, store: `${at}/store` })
+      expect([outcome.pieces.made, calls().forwardBackward]).toEqual([0, 0])
+      const [was, is] = [first, second].map(({ events }) => events.flatMap((e) => (e._tag === "Noted" ? [e.text] : [])))
+      expect(is).toEqual(was)
+      expect(is).toEqual(["LoRAUpdate: layers.0.q_proj.lora_A is not finite; no update in this step (1 in a row)"])
+      for (const file of [
+        "metrics.jsonl",
+        "report.json",
+        "checkpoints/step-2/cursor.json",
+        "checkpoints/step-3/cursor.json",
+      ])
+        expect(readFileSync(`${at}/then/${file}`, "utf8")).toBe(readFileSync(`${at}/run/${file}`, "utf8"))
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 })

@@ -186,7 +186,7 @@ describe("hmx eval compare", () => {
     expect(out).toMatch(/acc +↓ +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
     expect(out).toMatch(/reverse: 100\.0 % of \d figures improved/)
     const csv = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`, "--csv"])
-    expect(csv.out).toMatch(/^task,metric,better,before,human,human change %,reverse,/)
+    expect(csv.out).toMatch(/^task,metric,better,n,before,before stderr,human,human stderr,human change %,reverse,/)
     const none = await hmx(["eval", "compare", ...arms])
     expect(none.code).toBe(2)
     expect(none.err).toContain("expected the evaluation of the model before training")

@@ -17,7 +17,7 @@ const arrow = ({ higherIsBetter }: Figure): string => (higherIsBetter === null ?
 export const table = (figures: ReadonlyArray<Figure>): string => {
   let task: string | undefined
   const rows = figures.flatMap((figure) => {
-    const heading = figure.task === task ? [] : [[escape(figure.task, 60)]]
+    const heading = figure.task === task ? [] : [escape(figure.task, 100)]
     task = figure.task
     const { fixed } = format
     const interval = `${fixed(figure.low)} … ${fixed(figure.high)}`

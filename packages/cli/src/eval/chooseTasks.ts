@@ -50,12 +50,11 @@ const missing = (
  * The benchmarks, in the order of the words and each once. A benchmark that is named must have its data; of a group those without are
  * skipped, unless all are.
  */
-export const chooseTasks = Effect.fnUntraced(function* (words: string, data: string | undefined) {
+export const chooseTasks = Effect.fnUntraced(function* (words: ReadonlyArray<string>, data: string | undefined) {
   const find = finder(places(data))
   const chosen = new Map<string, Chosen>()
   const skipped = new Map<string, string>()
-  const named = words.split(",").map((word) => word.trim())
-  for (const word of named) {
+  for (const word of words) {
     const group = Object.hasOwn(groups, word) ? groups[word] : undefined
     let some = false
     for (const name of group ?? [word]) {

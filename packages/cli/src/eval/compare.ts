@@ -42,6 +42,7 @@ export const compareArms = Effect.fnUntraced(function* ({ arms: words, before: n
     })
   const { pair, table } = found
   process.stdout.write(csv ? comparisonCsv(table, pair) : `${comparison(table, pair)}\n`)
+  return undefined
 })
 
 /** "name=folder", a folder with the name of its last part, or all arms of a contrast's folder. */

@@ -30,6 +30,24 @@ export const evaluated = {
   ),
   limit: optional(whole("limit", 1).pipe(Flag.withDescription("The first n items of each benchmark (default: all)"))),
   data,
+  prompts: optional(
+    Flag.String("prompts").pipe(
+      Flag.withMetavar("file"),
+      Flag.withDescription(
+        "Of the tasks held_out and text_quality: JSONL of prompts, of which the held-out ones are asked",
+      ),
+    ),
+  ),
+  rubric: optional(
+    Flag.String("rubric").pipe(
+      Flag.withMetavar("file#export"),
+      Flag.withDescription("Of the task held_out: what answers are read by; the model without an adapter is the judge"),
+    ),
+  ),
+  answerTokens: whole("answer-tokens", 1).pipe(
+    Flag.withDescription("Of held_out and text_quality: tokens of an answer at most (default: 128)"),
+    Flag.withDefault(128),
+  ),
   out: optional(
     Flag.String("out").pipe(
       Flag.withMetavar("folder"),

@@ -7,6 +7,8 @@ import * as format from "../format.ts"
 const plain = (text: string): string => text.replaceAll(/[\\|`*_<>[\]]/g, String.raw`\$&`)
 const cell = (text: string): string => plain(escape(text, 80))
 
+const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
 export const comparisonMarkdown = ({ rows, shares }: Compared, pair?: Pair): string => {
   const arms = Object.keys(shares)
   const head = [
@@ -40,7 +42,6 @@ export const comparisonMarkdown = ({ rows, shares }: Compared, pair?: Pair): str
           : [`${figure(apart.value)} (${figure(apart.low)}, ${figure(apart.high)})`, fixed(apart.p)]),
     ]
   })
-  const line = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
   const align = head.map((_, i) => (i < 3 ? ":--" : "--:"))
   const how =
     pair === undefined ? "" : " The difference of two arms is by the paired bootstrap over items, clusters whole."

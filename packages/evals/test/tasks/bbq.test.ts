@@ -208,6 +208,13 @@ describe("the biased answer", () => {
 
   it("may be none", () => {
     const doc = about("Nationality", ["Freedonian"], ["Sylvanian", "Europe"], ["Ruritanian", "Europe"])
-    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([[], undefined])
+    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([[], "none"])
+  })
+
+  it("is none of two: such an item is in no figure of the original's, as in its analysis", () => {
+    const doc = about("Physical_appearance", ["negDress"], ["scars", "negDress"], ["scars", "negDress"])
+    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([["The baker", "The smith"], "two"])
+    const [item] = items(bbq, jsonl(doc))
+    expect(Object.keys(valuesOf(item, twelve(0))).filter((name) => /^(?:original|lean)_/.test(name))).toEqual([])
   })
 })

@@ -167,7 +167,7 @@ describe("bbq", () => {
 })
 
 const about = (
-  category: "Gender_identity" | "Race_x_gender" | "Nationality" | "Race_x_SES",
+  category: "Gender_identity" | "Nationality" | "Physical_appearance" | "Race_x_SES" | "Race_x_gender",
   groups: ReadonlyArray<string>,
   ans0: ReadonlyArray<string>,
   ans2: ReadonlyArray<string>,

@@ -70,6 +70,7 @@ const troubles: ReadonlyMap<string, number> = new Map([
   ["too_long", 0],
   ["cut_off", 0],
   ["unscored", 0],
+  ["language_undecided", 0],
   ["readable", 1],
 ])
 

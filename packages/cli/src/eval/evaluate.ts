@@ -190,6 +190,10 @@ const begin = Effect.fnUntraced(function* ({ model, out }: Options, identity: Ev
   return folder
 })
 
+/** Their names could be taken for more than they are. */
+const miniatures =
+  "miniature_…: small benchmarks of HMX's own in the vocabulary of nano; not comparable with those whose form they have"
+
 const ending = (folder: string, results: EvalFolder.Results): string => {
   const long = results.items.filter(({ tooLong }) => tooLong > 0)
   const { adapter, engine, model, tasks } = results
@@ -200,6 +204,7 @@ const ending = (folder: string, results: EvalFolder.Results): string => {
     "",
     table(results.measures),
     ...long.map((one) => `${one.task}: ${one.tooLong} of ${one.items} items are longer than the context, and left out`),
+    ...(tasks.some(({ task: of }) => of.startsWith("miniature_")) ? [miniatures] : []),
     "",
     // Answers to prompts of the user's own are neither right nor wrong.
     `records: npx hmx eval show ${escape(folder)} --task ${escape(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,

@@ -40,7 +40,8 @@ export interface Table {
   readonly shares: { readonly [arm: string]: Shares }
 }
 
-const betterOf = ({ higherIsBetter, metric }: Artefact.Measure): Better => {
+/** By a measure's own direction, and nearer to 0 for a bias score. */
+export const betterOf = ({ higherIsBetter, metric }: Pick<Artefact.Measure, "higherIsBetter" | "metric">): Better => {
   if (/bias/.test(metric)) return "zero"
   return higherIsBetter === null ? null : higherIsBetter ? "higher" : "lower"
 }

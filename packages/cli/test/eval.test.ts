@@ -264,6 +264,38 @@ describe("hmx eval score", () => {
     ])
   })
 
+  it("takes one data file by whatever name, and says which ids are too short for several", async () => {
+    const scene = (category: string) => ({
+      example_id: 0,
+      question_index: "7",
+      question_polarity: "neg",
+      context_condition: "ambig",
+      category,
+      answer_info: { ans0: ["baker", "old"], ans1: ["Not known", "unknown"], ans2: ["smith", "nonOld"] },
+      additional_metadata: { stereotyped_groups: ["old"] },
+      context: "A baker and a smith came in.",
+      question: "Who forgot the hat?",
+      ans0: "The baker",
+      ans1: "Not known",
+      ans2: "The smith",
+      label: 1,
+    })
+    const own = sandbox({
+      "bbq/Age.jsonl": jsonl(scene("Age")),
+      "bbq/SES.jsonl": jsonl(scene("SES")),
+      "mine.jsonl": jsonl(scene("Age")),
+      "out.jsonl": jsonl({ id: 0, output: "Not known" }),
+    })
+    const of = (data: string) => hmx(["eval", "score", "bbq", `${own}/out.jsonl`, "--data", `${own}/${data}`])
+    expect((await of("mine.jsonl")).out).toMatch(/original_accuracy_amb +1 +1\.000/)
+    expect((await of("bbq")).err).toMatch(
+      /line 1: found the id 0, with which 2 items end; expected a whole id, such as /,
+    )
+    expect((await of("nowhere")).err).toMatch(/--data: found \S+nowhere; expected a folder of the benchmarks' files/)
+    const two = await hmx(["eval", "nano", "--tasks", "bbq,gsm8k", "--data", `${own}/mine.jsonl`])
+    expect([two.code, two.err]).toEqual([2, expect.stringContaining("for several benchmarks; expected a folder")])
+  })
+
   it.each([
     ["field.jsonl", /field\.jsonl, line 2: found .*\["output"\]/s],
     ["twice.jsonl", /twice\.jsonl, line 2: found the id 0 again; expected one output an item: line 1 has it/],

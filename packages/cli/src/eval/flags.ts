@@ -4,8 +4,10 @@ import { asJson, optional, whole } from "../flagKinds.ts"
 
 const data = optional(
   Flag.String("data").pipe(
-    Flag.withMetavar("folder"),
-    Flag.withDescription("Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
+    Flag.withMetavar("path"),
+    Flag.withDescription(
+      "Folder of the benchmarks' files, or one benchmark's file (default: what hmx data has, then the hub's cache)",
+    ),
   ),
 )
 const layout = optional(
@@ -107,7 +109,15 @@ export const scored = {
 }
 
 /** Whose data `data` looks at, and what it records. */
-export const listed = { data, json: asJson("Print one JSON value") }
+export const listed = {
+  data: optional(
+    Flag.String("data").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
+    ),
+  ),
+  json: asJson("Print one JSON value"),
+}
 export const verified = {
   data: optional(
     Flag.String("data").pipe(

@@ -1,9 +1,10 @@
 /**
  * The paper's comparison: a model trained to sound human-like by its own judgement, its reversely trained twin, and every benchmark that
- * there is data of, before and after. `HMX_EVALDATA` names the folder of the benchmarks' files (docs/evals.md); without data of a
- * benchmark it is left out, with a sentence on stderr. `HMX_EVAL_LIMIT` takes the first items of each alone.
+ * there is data of, before and after; the run ends with the paper's table. `HMX_EVALDATA` names the folder of the benchmarks' files
+ * (docs/evals.md; default: evaldata); without data of a benchmark it is left out, with a sentence on stderr, and without any the
+ * miniatures stand in. `HMX_EVAL_LIMIT` takes the first items of each alone.
  */
-import { heldOut, tasksIn, textQuality } from "@hmx/evals"
+import { heldOut, miniature, tasksIn, textQuality } from "@hmx/evals"
 import { contrast, Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
 import { humanLike } from "../rubrics/human-like.ts"
 
@@ -28,6 +29,8 @@ const { skipped, tasks } = tasksIn(process.env["HMX_EVALDATA"] ?? "evaldata", {
   ...(limit === undefined ? {} : { limit: Number(limit) }),
 })
 for (const sentence of skipped) process.stderr.write(`${sentence}\n`)
+if (tasks.length === 0)
+  process.stderr.write("HMX's own miniatures are measured in their place (HMX_EVALDATA names a folder of data)\n")
 
 const experiment = Experiment.make("hmx-feel", {
   model: Model.hf("Qwen/Qwen3-0.6B"),
@@ -44,7 +47,7 @@ const experiment = Experiment.make("hmx-feel", {
     tasks: [
       heldOut(humanLike, "frozen", { maxNewTokens: 128 }),
       textQuality({ maxNewTokens: 128, temperature: 1 }),
-      ...tasks,
+      ...(tasks.length === 0 ? [miniature.sycophancy, miniature.bbq, miniature.truthfulQa] : tasks),
     ],
     when: ["before", "after"],
   }),

@@ -73,7 +73,16 @@ const parity = async () => {
     values.python === undefined
       ? undefined
       : spawnSync(values.python, [here("../fixtures/evals/make_lm_eval.py")], { encoding: "utf8", maxBuffer: 1 << 26 })
-  if (made !== undefined && made.status !== 0) throw new Error(made.stderr.slice(-2000))
+  if (made !== undefined && made.status !== 0) {
+    const lacks = /No module named '?(\S+?)'?\s*$/m.exec(made.stderr)?.[1]
+    console.error(
+      made.error?.message ??
+        (lacks === undefined
+          ? made.stderr.slice(-2000)
+          : `${values.python} has no ${lacks}: --python names an interpreter with lm_eval[hf], such as \`python3 -m venv V && V/bin/pip install "lm_eval[hf]"\``),
+    )
+    process.exit(2)
+  }
   const found = await Effect.runPromise(compared(golden(made?.stdout), engine, { threads: 1 }))
   return {
     against: made === undefined ? "the fixture's golden values" : "lm-evaluation-harness, run now",

@@ -1,12 +1,12 @@
 /** `hmx run` and `hmx resume` of a contrast or a sweep: its arms beside each other, and at the end side by side. */
-import { escape, sideBySide } from "@hmx/report"
+import { escape } from "@hmx/report"
 import * as Runtime from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { Errors, type Plan } from "hmx"
 import { existsSync, readdirSync } from "node:fs"
 import { resolve } from "node:path"
-import { armAdapters } from "./armAdapters.ts"
+import { armsEnd } from "./armsEnd.ts"
 import { type ArmsScreen, armsScreen } from "./ArmsScreen.ts"
 import { Ended, overBudget, stoppedEarly } from "./exit.ts"
 import { loadArms, type More } from "./loadRun.ts"
@@ -142,11 +142,7 @@ const beside = <E>(
       Effect.onInterrupt(() => Effect.sync(stopped)),
     )
     const { comparison, folder, seconds } = outcome
-    view.print(
-      mode.json
-        ? JSON.stringify({ _tag: "Outcome", folder, seconds, comparison })
-        : `\n${sideBySide(comparison)}\n\n${armAdapters(folder, comparison)}`,
-    )
+    view.print(yield* armsEnd({ comparison, folder, seconds }, mode))
     const code = yield* tell(outcome)
     if (code !== 0) yield* new Ended({ code })
   }).pipe(Effect.scoped)

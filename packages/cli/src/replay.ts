@@ -3,7 +3,7 @@ import { escape, format, Table } from "@hmx/report"
 import * as Runtime from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import { Errors, type Experiment, type Reward } from "hmx"
-import { importFile } from "./loadPipeline.ts"
+import { isReward, loadReward } from "./loadReward.ts"
 import { loadRun } from "./loadRun.ts"
 import { Models } from "./Models.ts"
 import { shown } from "./paths.ts"
@@ -29,7 +29,7 @@ export const replay = Effect.fnUntraced(function* (options: Options) {
     return yield* new Errors.BadInput({ where: folder, found: "no store", expected })
   }
   const { experiment } = pipeline
-  const given = options.rubric === undefined ? rubricOf(experiment, from) : yield* load(options.rubric)
+  const given = options.rubric === undefined ? rubricOf(experiment, from) : yield* loadReward(options.rubric)
   const rubric = reversed ? yield* turned(given) : options.rubric === undefined ? undefined : given
   const model = yield* (yield* Models).find(experiment.settings.model, locate, engine)
   // On stderr: stdout is the result.
@@ -56,30 +56,8 @@ const rubricOf = ({ stages }: Experiment.Any, from: string): Reward.Reward | und
   return isReward(rubric) ? rubric : undefined
 }
 
-const isReward = (value: unknown): value is Reward.Reward =>
-  typeof value === "object" &&
-  value !== null &&
-  "kind" in value &&
-  (value.kind === "rubric" || value.kind === "function" || value.kind === "mix") &&
-  "range" in value
-
 const bad = (where: string, found: string, expected: string) =>
   new Errors.BadInput({ where, found: escape(found, 200), expected })
-
-/** The rubric of `FILE#export`; without a name the file's default export, or the only reward that it exports. */
-const load = Effect.fnUntraced(function* (named: string) {
-  const [path = "", name] = named.split("#", 2)
-  const { file, module } = yield* importFile(path)
-  const exported = new Map(Object.entries(module).filter(([, value]) => isReward(value)))
-  const found = name === undefined && exported.size === 1 ? [...exported.values()][0] : exported.get(name ?? "default")
-  if (isReward(found)) return found
-  const names = [...exported.keys()].map((n) => escape(n, 60)).join(", ")
-  return yield* bad(
-    shown(file),
-    name ?? "no default export that is a rubric",
-    exported.size === 0 ? "a file that exports a rubric or another reward" : `one of ${names}, as FILE#name`,
-  )
-})
 
 /** The rubric with its scale turned round. */
 const turned = (rubric: Reward.Reward | undefined) => {

@@ -1,9 +1,11 @@
 /** `hmx runs ls` and `hmx runs show RUN`. */
-import { escape, sideBySide, Table } from "@hmx/report"
+import { escape, Table } from "@hmx/report"
 import { ArmsFolder, lookAtArms, RunFolder, runState } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { resolve } from "node:path"
+import { armsSides } from "./armsEnd.ts"
+import { armsTable } from "./eval/armsTable.ts"
 import { shown } from "./paths.ts"
 import { ending } from "./train.ts"
 
@@ -51,7 +53,8 @@ export const ls = Effect.gen(function* () {
 export const show = Effect.fnUntraced(function* (options: { readonly run: string }) {
   const folder = shown(resolve(options.run))
   if (yield* ArmsFolder.is(folder)) {
-    process.stdout.write(`${sideBySide(yield* lookAtArms(folder))}\n`)
+    const comparison = yield* lookAtArms(folder)
+    process.stdout.write(`${armsSides(comparison, yield* armsTable(folder, comparison))}\n`)
     return
   }
   const { record, standing, step } = yield* look(folder)

@@ -49,7 +49,7 @@ export const gc = Effect.fnUntraced(function* (options: Named & { readonly dryRu
   return say(
     `${escape(folder)}: ${count(runs, "run")} and the last hour keep ${count(kept, "piece")}`,
     ...(lost === 0 ? [] : [`${count(lost, "run")} that used it ${lost === 1 ? "is" : "are"} gone`]),
-    `${options.dryRun ? "would remove" : "removed"} ${count(pieces, "piece")}, ${count(adapters, "adapter")} and ${count(temporary, "half-written file")}: ${format.bytes(bytes)}`,
+    `${options.dryRun ? "would remove" : "removed"} ${count(pieces, "piece")}, ${count(adapters, "folder")} of adapters and records, and ${count(temporary, "half-written file")}: ${format.bytes(bytes)}`,
   )
 })
 

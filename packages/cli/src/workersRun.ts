@@ -1,5 +1,5 @@
 /** `hmx run FILE --workers URL` and `hmx resume RUN --workers URL`: gives arms to workers, and follows them in their folders. */
-import { escape, sideBySide } from "@hmx/report"
+import { escape } from "@hmx/report"
 import { ArmsFolder, type Event, lookAtArms } from "@hmx/runtime"
 import { parse, type Standing, submit, type SubmitOptions } from "@hmx/workers"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import type { Plan } from "hmx"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { resolve } from "node:path"
-import { armAdapters } from "./armAdapters.ts"
+import { armsEnd } from "./armsEnd.ts"
 import { armsScreen } from "./ArmsScreen.ts"
 import { engineAsked } from "./engineSettings.ts"
 import { Ended, overBudget, stoppedEarly } from "./exit.ts"
@@ -108,11 +108,7 @@ export const workersRun = Effect.fnUntraced(function* (given: Given, mode: Mode)
   follow()
   const comparison = yield* lookAtArms(folder)
   yield* ArmsFolder.writeComparison(folder, comparison)
-  view.print(
-    mode.json
-      ? JSON.stringify({ _tag: "Outcome", folder, comparison })
-      : `\n${sideBySide(comparison)}\n\n${armAdapters(folder, comparison)}`,
-  )
+  view.print(yield* armsEnd({ comparison, folder }, mode))
   const states = new Set(comparison.arms.map(({ state }) => state))
   for (const { because, name, state } of comparison.arms)
     if (state !== "finished" && state !== "stopped early")

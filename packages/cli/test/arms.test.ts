@@ -26,8 +26,8 @@ describe("hmx run of a contrast", () => {
     expect(out).toMatch(/^wordy {2}step 2\/2 {2}reward /m)
     expect(out).toMatch(/^brief: 2 arms\n\narm +state +steps +reward, first +last /m)
     expect(out).toMatch(/^brief +finished +2\/2 /m)
-    expect(out).toMatch(/^measure +before +brief +wordy +brief − wordy \[95 %\]$/m)
-    expect(readdirSync(`${folder}/run`).toSorted()).toEqual(["arms", "arms.json", "report.json"])
+    expect(out).toMatch(/^measure +before +brief +change +wordy +change +brief − wordy \[95 %\] +p$/m)
+    expect(readdirSync(`${folder}/run`).toSorted()).toEqual(["arms", "arms.json", "export", "report.json"])
     expect(out).toMatch(
       /^adapters \(PEFT\)\n {2}brief {2}\S+run\/arms\/brief\/checkpoints\/step-2\n {2}wordy {2}\S+run\/arms\/wordy\/checkpoints\/step-2$/m,
     )
@@ -69,6 +69,36 @@ describe("hmx run of a contrast", () => {
       comparison: { kind: "contrast", arms: [{ name: "brief" }, { name: "wordy" }] },
     })
   })
+
+  it("of benchmarks before and after: the paper's table is printed and exported, with the items' paired differences", async () => {
+    const text = plan("contrasted").replace("[heldOut(brevity", "[miniature.bbq, heldOut(brevity")
+    const folder = sandbox({ "plan.ts": text.replace("{ heldOut }", "{ heldOut, miniature }") })
+    const { code, err, out } = await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toMatch(/^miniature_bbq\n {2}accuracy_ambiguous +↑ +\d\.\d+ +\d\.\d+ +\S+ % .*\[.*\] +\d\.\d+$/m)
+    expect(out).toMatch(/^held_out\/brevity\n {2}score +0\.\d+ +0\.\d+ .*\[.*\] +\d\.\d+$/m)
+    expect(out).toMatch(
+      /^brief: [\d.]+ % of \d+ figures improved or less than 2 % worse, [\d.]+ % more than 10 % worse$/m,
+    )
+    expect(out).toMatch(/^written\n {2}\S+export\/benchmarks\.csv$/m)
+    const read = (path: string) => readFileSync(`${folder}/run/${path}`, "utf8")
+    expect(read("export/benchmarks.csv")).toMatch(
+      /^task,metric,better,n,before,before stderr,brief,brief stderr,brief change %,wordy,.*,brief - wordy,low,high,p$/m,
+    )
+    expect(read("export/benchmarks.md")).toMatch(/^\| miniature\\_bbq \| accuracy\\_ambiguous \| ↑ \|/m)
+    expect(JSON.parse(read("export/benchmarks.json"))).toMatchObject({
+      figures: expect.arrayContaining([
+        expect.objectContaining({ task: "held_out/brevity", apart: expect.objectContaining({ more: "brief" }) }),
+      ]),
+      shares: { brief: { judged: expect.any(Number) }, wordy: {} },
+    })
+    for (const results of ["brief/export/lm-eval/step-0", "brief/export/lm-eval/step-2", "wordy/export/lm-eval/step-2"])
+      expect(JSON.parse(read(`arms/${results}/results.json`)).results).toHaveProperty("miniature_bbq")
+    const compared = await hmx(["eval", "compare", `${folder}/run`])
+    expect(out).toContain(compared.out.trim())
+    const items = await hmx(["eval", "show", `${folder}/run/arms/wordy`, "--task", "held_out/brevity"])
+    expect(items.out).toMatch(/^held_out\/brevity: 2 of 2 items/)
+  }, 60_000)
 
   it("--arm runs one of them, as it is among the others; a resumed arm finds itself again", async () => {
     const folder = folderOf()

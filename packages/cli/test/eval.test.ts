@@ -24,6 +24,11 @@ const lines = (path: string): ReadonlyArray<string> => readFileSync(path, "utf8"
 const results = (folder: string): { readonly measures: ReadonlyArray<{ readonly value: number }> } =>
   JSON.parse(readFileSync(join(folder, "results.json"), "utf8"))
 
+/** A file with a rubric of one criterion. */
+const rubric = (ask: string) =>
+  `import { Rubric } from "hmx"\nexport const warm = Rubric.make("warm", { version: 1, criteria: [{ name: "kind", ask: ${JSON.stringify(ask)}, anchors: { low: "no", high: "yes" }, weight: 1 }], readOut: Rubric.yesNo(), scale: { min: 0, max: 1 } })\n`
+const asked = (...more: ReadonlyArray<string>) => ["eval", "nano", "--tasks", "held_out,text_quality", ...more]
+
 describe("hmx eval", () => {
   it("prints every figure with n, standard error and interval, and keeps each item's record", async () => {
     const folder = sandbox(files)
@@ -122,6 +127,48 @@ describe("hmx eval", () => {
     expect(shown.out).toMatch(/1: longer than the context \(\d+ tokens\), not asked/)
   })
 
+  it("reads answers to held-out prompts by a rubric, and guards their text; another rubric is another evaluation", async () => {
+    const folder = sandbox({
+      "warm.ts": rubric("Kind?"),
+      "cold.ts": rubric("Cold?"),
+      "prompts.jsonl": jsonl(
+        { id: "a", prompt: "trained on", split: "train" },
+        { id: "b", prompt: "How are you?", split: "held-out" },
+        { id: "c", prompt: "Who are you?", split: "held-out" },
+      ),
+      "train.jsonl": jsonl({ id: "a", prompt: "trained on", split: "train" }),
+    })
+    const good = asked("--prompts", `${folder}/prompts.jsonl`, "--rubric", `${folder}/warm.ts`, "--out", `${folder}/e`)
+    const script = {
+      words: ["Fine,", "thank", "you.", "I"],
+      choice: ({ context, continuation }: { readonly context: string; readonly continuation: string }) =>
+        Math.log(continuation === "yes" && context.includes("How are you?") ? 0.8 : 0.2),
+    }
+    const { code, err, out } = await hmx([...good, "--json"], script)
+    expect([code, err]).toEqual([0, ""])
+    expect(JSON.parse(out)).toMatchObject({
+      tasks: [{ task: "held_out/warm", asks: expect.any(String), data: [{ name: "prompts.jsonl" }] }, {}],
+      measures: expect.arrayContaining([
+        expect.objectContaining({ task: "held_out/warm", metric: "score", n: 2, value: expect.closeTo(0.65, 12) }),
+        expect.objectContaining({ task: "text_quality", metric: "words", n: 2 }),
+      ]),
+    })
+    const items = await hmx(["eval", "show", `${folder}/e`, "--task", "held_out/warm"])
+    expect(items.out).toMatch(/^b\n {2}asked\n {4}How are you\?\n {2}answered\n.*\n {2}score 0\.8000 {2}kind 0\.8000/m)
+    for (const [args, message] of [
+      [good.map((word) => word.replace("warm.ts", "cold.ts")), /found other: the rubric or the answers' length/],
+      [asked("--prompts", `${folder}/train.jsonl`, "--rubric", `${folder}/warm.ts`), /found no held-out prompts/],
+      [asked("--prompts", `${folder}/prompts.jsonl`), /--tasks held_out: found no --rubric/],
+      [asked("--rubric", `${folder}/warm.ts`), /--tasks held_out: found no --prompts/],
+      [["eval", "nano", "--tasks", "miniature", "--rubric", "x"], /--rubric: found no task that reads it/],
+      [["eval", "nano", "--tasks", "heldout"], /did you mean held_out\?/],
+    ] as const) {
+      const one = await hmx([...args], script)
+      expect(one.code).toBe(2)
+      expect(one.err).toMatch(message)
+    }
+  })
+
   it("measures a checkpoint and the miniatures in a process of its own", async () => {
     const folder = sandbox(files)
     const args = ["eval", checkpoint, "--tasks", quiz, "--data", "data", "--limit", "2"]
@@ -186,7 +233,7 @@ describe("hmx eval compare", () => {
     expect(out).toMatch(/acc +↓ +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
     expect(out).toMatch(/reverse: 100\.0 % of \d figures improved/)
     const csv = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`, "--csv"])
-    expect(csv.out).toMatch(/^task,metric,better,before,human,human change %,reverse,/)
+    expect(csv.out).toMatch(/^task,metric,better,n,before,before stderr,human,human stderr,human change %,reverse,/)
     const none = await hmx(["eval", "compare", ...arms])
     expect(none.code).toBe(2)
     expect(none.err).toContain("expected the evaluation of the model before training")
@@ -215,6 +262,38 @@ describe("hmx eval score", () => {
       { value: 1, n: 1 },
       { value: 1, n: 1 },
     ])
+  })
+
+  it("takes one data file by whatever name, and says which ids are too short for several", async () => {
+    const scene = (category: string) => ({
+      example_id: 0,
+      question_index: "7",
+      question_polarity: "neg",
+      context_condition: "ambig",
+      category,
+      answer_info: { ans0: ["baker", "old"], ans1: ["Not known", "unknown"], ans2: ["smith", "nonOld"] },
+      additional_metadata: { stereotyped_groups: ["old"] },
+      context: "A baker and a smith came in.",
+      question: "Who forgot the hat?",
+      ans0: "The baker",
+      ans1: "Not known",
+      ans2: "The smith",
+      label: 1,
+    })
+    const own = sandbox({
+      "bbq/Age.jsonl": jsonl(scene("Age")),
+      "bbq/SES.jsonl": jsonl(scene("SES")),
+      "mine.jsonl": jsonl(scene("Age")),
+      "out.jsonl": jsonl({ id: 0, output: "Not known" }),
+    })
+    const of = (data: string) => hmx(["eval", "score", "bbq", `${own}/out.jsonl`, "--data", `${own}/${data}`])
+    expect((await of("mine.jsonl")).out).toMatch(/original_accuracy_amb +1 +1\.000/)
+    expect((await of("bbq")).err).toMatch(
+      /line 1: found the id 0, with which 2 items end; expected a whole id, such as /,
+    )
+    expect((await of("nowhere")).err).toMatch(/--data: found \S+nowhere; expected a folder of the benchmarks' files/)
+    const two = await hmx(["eval", "nano", "--tasks", "bbq,gsm8k", "--data", `${own}/mine.jsonl`])
+    expect([two.code, two.err]).toEqual([2, expect.stringContaining("for several benchmarks; expected a folder")])
   })
 
   it.each([

@@ -75,7 +75,7 @@ describe("hmx store", () => {
     const { out } = await hmx(["store", "ls"])
     expect(out).toMatch(/used by 1 run$/m)
     expect(out).toMatch(/^Sample@1 +4 /m)
-    expect(out).toMatch(/^adapters +2 /m)
+    expect(out).toMatch(/^adapters, records +4 /m)
     expect(await hmx(["store", "verify"])).toMatchObject({ code: 0, out: expect.stringMatching(/all whole/) })
     const [first] = pieces(folder)
     writeFileSync(`${first?.parentPath}/${first?.name}`, "half")
@@ -90,18 +90,24 @@ describe("hmx store", () => {
     const all = pieces(folder).length
     mkdirSync(`${folder}/.store/objects/00`, { recursive: true })
     writeFileSync(`${folder}/.store/objects/00/${"0".repeat(32)}.tmp-99-1`, "half-written")
-    expect((await hmx(["store", "gc"])).out).toMatch(/removed 0 pieces, 0 adapters and 0 half-written files/)
+    expect((await hmx(["store", "gc"])).out).toMatch(
+      /removed 0 pieces, 0 folders of adapters and records, and 0 half-written files/,
+    )
     age(folder)
     expect((await hmx(["store", "gc", "--dry-run"])).out).toMatch(
-      /would remove 0 pieces, 0 adapters and 1 half-written file:/,
+      /would remove 0 pieces, 0 folders of adapters and records, and 1 half-written file:/,
     )
-    expect((await hmx(["store", "gc"])).out).toMatch(/removed 0 pieces, 0 adapters and 1 half-written file:/)
+    expect((await hmx(["store", "gc"])).out).toMatch(
+      /removed 0 pieces, 0 folders of adapters and records, and 1 half-written file:/,
+    )
     expect(pieces(folder)).toHaveLength(all)
     // The run finds all of it still.
     const again = await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/again`, "--json"])
     expect(JSON.parse(again.out.trim().split("\n").at(-1) ?? "").pieces.made).toBe(0)
     for (const run of ["run", "again"]) expect((await hmx(["runs", "rm", `${folder}/${run}`, "--yes"])).code).toBe(0)
-    expect((await hmx(["store", "gc"])).out).toMatch(new RegExp(`removed ${all} pieces, 2 adapters`))
+    expect((await hmx(["store", "gc"])).out).toMatch(
+      new RegExp(`removed ${all} pieces, 4 folders of adapters and records, and`),
+    )
     expect(pieces(folder)).toHaveLength(0)
   })
 

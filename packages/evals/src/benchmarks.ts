@@ -84,6 +84,9 @@ export const byName = (name: string): Result.Result<Benchmark, Errors.BadInput> 
     ...benchmarks.map((benchmark) => benchmark.name),
     ...miniatures.map((one) => one.name),
     ...Object.keys(groups),
+    // Of `hmx eval`, which asks prompts of the user's own for them.
+    "held_out",
+    "text_quality",
   ]
   const meant = nearest(name, names)
   const advice = meant === undefined ? "" : `; did you mean ${meant}?`

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { Reward, Task } from "hmx"
 import { heldOutAnswers, type SampleOptions, withDefaults } from "./answers.ts"
-import { meanOfGroups } from "./statistics.ts"
+import { readAnswers } from "./keepAnswers.ts"
 
 /** What is counted in an answer: a number, 0 or more. */
 export type Count = (answer: Reward.Completion) => number
@@ -16,15 +16,11 @@ export const counted = (
 ): Task.Task<"benchmark"> => {
   const sampling = withDefaults(spec)
   const metrics = Object.entries(spec.counts)
-  const run = Effect.map(heldOutAnswers(sampling), (groups) => ({
-    measures: metrics.map(([metric, count]) => ({
-      task: name,
-      metric,
-      ...meanOfGroups(groups.map((group) => group.map(count))),
-      higherIsBetter: null,
-    })),
-    answers: [],
-  }))
+  const run = Effect.flatMap(heldOutAnswers(sampling), (groups) =>
+    readAnswers(name, groups, (answer) =>
+      Object.fromEntries(metrics.map(([metric, count]) => [metric, count(answer)])),
+    ),
+  )
   return {
     kind: "benchmark",
     name,

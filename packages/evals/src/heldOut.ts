@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Artefact, Errors, Judge, RemoteJudge, type Reward, type Task } from "hmx"
 import { heldOutAnswers, type SampleOptions, withDefaults } from "./answers.ts"
-import { meanOfGroups } from "./statistics.ts"
+import { keepAnswers } from "./keepAnswers.ts"
+import { mean, meanOfGroups } from "./statistics.ts"
 
 export interface HeldOutOptions extends SampleOptions {
   /** An answer cut off at the token limit: judged as it stands (the default), given the lowest score, or unscored. */
@@ -49,12 +50,25 @@ export function heldOut(reward: Reward.Reward, judge: "frozen" | "remote", optio
       higherIsBetter: null,
     })
     const parts = new Set(verdicts.flatMap((verdict) => (verdict._tag === "Scored" ? Object.keys(verdict.parts) : [])))
+    const figures: ReadonlyArray<readonly [string, (verdict: Artefact.Verdict) => ReadonlyArray<number>]> = [
+      ["score", (verdict) => (verdict._tag === "Scored" ? [verdict.score] : [])],
+      ...[...parts].map((part) => [part, (verdict: Artefact.Verdict) => partOf(verdict, part)] as const),
+      ["unscored", (verdict) => [verdict._tag === "Unscored" ? 1 : 0]],
+    ]
+    yield* keepAnswers(
+      task,
+      groups.map((answers, i) => ({
+        answers,
+        values: Object.fromEntries(
+          figures.flatMap(([metric, of]) => {
+            const read = (byQuestion[i] ?? []).flatMap(of)
+            return read.length === 0 ? [] : [[metric, mean(read).value]]
+          }),
+        ),
+      })),
+    )
     return {
-      measures: [
-        measure("score", (verdict) => (verdict._tag === "Scored" ? [verdict.score] : [])),
-        ...[...parts].map((part) => measure(part, (verdict) => partOf(verdict, part))),
-        measure("unscored", (verdict) => [verdict._tag === "Unscored" ? 1 : 0]),
-      ],
+      measures: figures.map(([metric, of]) => measure(metric, of)),
       answers: groups
         .flatMap((group) => group.slice(0, 1))
         .slice(0, show)

@@ -62,14 +62,25 @@ describe("tasksIn", () => {
     const path = folder("some", ["bbq/Age.jsonl", "TruthfulQA.csv", "truthfulqa/primer.jsonl"])
     const { skipped, tasks } = tasksIn(path, { names: ["truthfulqa", "bbq", "truthfulqa_mc1", "gsm8k"], limit: 5 })
     expect(tasks.map(({ name }) => name)).toEqual(["truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_binary", "bbq"])
+    const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     expect(tasks[0]?.options).toEqual({
-      file: [pathToFileURL(join(path, "TruthfulQA.csv"))],
-      shots: pathToFileURL(join(path, "truthfulqa/primer.jsonl")),
+      file: [{ name: "TruthfulQA.csv", sha256: empty }],
+      shots: { name: "primer.jsonl", sha256: empty },
       prompt: "text",
       limit: 5,
     })
     expect(skipped).toEqual([expect.stringMatching(/^gsm8k is left out: .* has no test\.jsonl \(https:/)])
     expect(tasksIn(pathToFileURL(`${path}/`), { names: ["bbq"] }).tasks).toHaveLength(1)
+  })
+
+  it("are the same tasks wherever the same files lie, and others where the content is another", () => {
+    const options = (name: string, text: string) => {
+      const path = folder(name, ["bbq/Age.jsonl"])
+      writeFileSync(join(path, "bbq/Age.jsonl"), text)
+      return tasksIn(path, { names: ["bbq"] }).tasks[0]?.options
+    }
+    expect(options("here", "one")).toEqual(options("there", "one"))
+    expect(options("here", "one")).not.toEqual(options("here", "two"))
   })
 
   it("refuses a name that no benchmark has, and says of an empty folder that it is empty", () => {

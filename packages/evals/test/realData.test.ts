@@ -81,7 +81,7 @@ describe.skipIf(!existsSync(folder))("the benchmarks' own files", () => {
       for (const line of readFileSync(`${folder}/bbq/${path}`, "utf8").trimEnd().split("\n")) {
         const doc: Parameters<typeof harnessBiased>[0] = JSON.parse(line)
         const original = originalBiased(doc)
-        expect(harnessBiased(doc)).toEqual([answersOf(doc)[original ?? -1]?.text])
+        expect(harnessBiased(doc)).toEqual([answersOf(doc)[Number(original)]?.text])
       }
     }
   })

@@ -7,9 +7,10 @@ export interface Column {
 
 const width = (text: string): number => Array.from(text).length
 
-/** Lines of a table: a head, a rule, the rows. Widths are counted in code points. */
-export const render = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = columns.map((c, i) => Math.max(width(c.title), ...rows.map((row) => width(row[i] ?? ""))))
+/** Lines of a table: a head, a rule, the rows; a bare text is a heading over all columns. Widths are counted in code points. */
+export const render = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string> | string>): string => {
+  const counted = rows.filter((row) => typeof row !== "string")
+  const widths = columns.map((c, i) => counted.reduce((w, row) => Math.max(w, width(row[i] ?? "")), width(c.title)))
   const line = (cells: ReadonlyArray<string>) =>
     columns
       .map((c, i) => {
@@ -23,5 +24,9 @@ export const render = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<Reado
     .map((w) => "─".repeat(w))
     .join("  ")
     .trimEnd()
-  return [line(columns.map((c) => c.title)), rule, ...rows.map(line)].join("\n")
+  return [
+    line(columns.map((c) => c.title)),
+    rule,
+    ...rows.map((row) => (typeof row === "string" ? row : line(row))),
+  ].join("\n")
 }

@@ -1,11 +1,11 @@
-/** The paper's comparison table for a terminal and as CSV: before, each arm with its change in percent, and what they are apart. */
-import { csv } from "./export/csv.ts"
+/** The paper's comparison table for a terminal: before, each arm with its change in percent, and what they are apart. */
 import { escape } from "./escape.ts"
 import * as format from "./format.ts"
 import * as Table from "./Table.ts"
 
 interface Change {
   readonly value: number
+  readonly stderr: number
   readonly percent: number | undefined
 }
 
@@ -16,6 +16,8 @@ export interface Compared {
     readonly metric: string
     readonly better: "higher" | "lower" | "zero" | null
     readonly before: number
+    readonly stderr: number
+    readonly n: number
     readonly arms: { readonly [arm: string]: Change }
   }>
   readonly shares: {
@@ -45,16 +47,37 @@ export interface Pair {
   readonly figures: ReadonlyArray<Apart>
 }
 
-const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
-const percent = (change: number | undefined): string =>
+export const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
+export const percent = (change: number | undefined): string =>
   change === undefined ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(1)} %`
 
 /** Two arms' difference in a figure, where there is one. */
-const apartOf = (pair: Pair | undefined, row: { readonly task: string; readonly metric: string }) =>
+export const apartOf = (pair: Pair | undefined, row: { readonly task: string; readonly metric: string }) =>
   pair?.figures.find(({ metric, task }) => task === row.task && metric === row.metric)
 
 const right = (title: string): Table.Column => ({ title, align: "right" })
-const text = (value: number | undefined): string => (value === undefined ? "" : String(value))
+
+/** A sentence an arm: the paper's two shares. */
+export const sharesOf = (shares: Compared["shares"]): ReadonlyArray<string> =>
+  Object.entries(shares).map(([arm, { improvedOrWithin2, judged, worseThan10 }]) =>
+    judged === 0
+      ? `${escape(arm, 20)}: no figure of which more or less is better`
+      : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
+  )
+
+/** Figures that say how much went wrong, with what they are where nothing did: then they are not worth a line. */
+const troubles: ReadonlyMap<string, number> = new Map([
+  ["too_long", 0],
+  ["cut_off", 0],
+  ["unscored", 0],
+  ["language_undecided", 0],
+  ["readable", 1],
+])
+
+const isNil = ({ arms, before, metric }: Compared["rows"][number]): boolean => {
+  const nil = troubles.get(metric)
+  return nil !== undefined && before === nil && Object.values(arms).every(({ value }) => value === nil)
+}
 
 /** Rows below the heading of their task; then each arm's two shares. */
 export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
@@ -67,57 +90,33 @@ export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
     ...(pair === undefined ? [] : [right(`${escape(pair.more, 20)} − ${escape(pair.less, 20)} [95 %]`), right("p")]),
   ]
   let task: string | undefined
-  const lines = rows.flatMap((row) => {
-    const heading = row.task === task ? [] : [[escape(row.task, 60)]]
+  const told = rows.filter((row) => !isNil(row))
+  const lines = told.flatMap((row) => {
+    const heading = row.task === task ? [] : [escape(row.task, 100)]
     task = row.task
     const apart = apartOf(pair, row)
-    const { fixed } = format
+    const { figure, fixed } = format
     return [
       ...heading,
       [
         `  ${escape(row.metric, 40)}`,
         row.better === null ? "" : marks[row.better],
-        fixed(row.before),
-        ...arms.flatMap((arm) => [fixed(row.arms[arm]?.value ?? Number.NaN), percent(row.arms[arm]?.percent)]),
+        figure(row.before),
+        ...arms.flatMap((arm) => [figure(row.arms[arm]?.value ?? Number.NaN), percent(row.arms[arm]?.percent)]),
         ...(pair === undefined
           ? []
           : apart === undefined
             ? ["–", "–"]
-            : [`${fixed(apart.value)} [${fixed(apart.low)}, ${fixed(apart.high)}]`, fixed(apart.p)]),
+            : [`${figure(apart.value)} [${figure(apart.low)}, ${figure(apart.high)}]`, fixed(apart.p)]),
       ],
     ]
   })
-  const said = Object.entries(shares).map(
-    ([arm, { improvedOrWithin2, judged, worseThan10 }]) =>
-      `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
-  )
   const legend = "↑ more is better, ↓ less, →0 nearer to 0; change in percent of before"
   const how = pair === undefined ? "" : "; [95 %]: paired bootstrap over items, clusters whole"
-  return [Table.render(columns, lines), `${legend}${how}`, said.join("\n")].join("\n\n")
-}
-
-/** One line a figure: value and change of each arm, and what the two arms are apart. */
-export const comparisonCsv = ({ rows, shares }: Compared, pair?: Pair): string => {
-  const arms = Object.keys(shares)
-  return csv([
-    [
-      "task",
-      "metric",
-      "better",
-      "before",
-      ...arms.flatMap((arm) => [arm, `${arm} change %`]),
-      ...(pair === undefined ? [] : [`${pair.more} - ${pair.less}`, "low", "high", "p"]),
-    ],
-    ...rows.map((row) => {
-      const apart = apartOf(pair, row)
-      return [
-        row.task,
-        row.metric,
-        row.better ?? "",
-        String(row.before),
-        ...arms.flatMap((arm) => [text(row.arms[arm]?.value), text(row.arms[arm]?.percent)]),
-        ...(pair === undefined ? [] : [text(apart?.value), text(apart?.low), text(apart?.high), text(apart?.p)]),
-      ]
-    }),
-  ])
+  const nil = rows.length - told.length
+  const left =
+    nil === 0
+      ? ""
+      : `\nleft out: ${nil} counts of trouble that are nil before and in every arm (${[...troubles.keys()].join(", ")})`
+  return [Table.render(columns, lines), `${legend}${how}${left}`, sharesOf(shares).join("\n")].join("\n\n")
 }

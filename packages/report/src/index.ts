@@ -1,9 +1,12 @@
 /** How a run is shown: pure functions from events and results to text. */
 export { answers } from "./answers.ts"
 export { benchmarks } from "./benchmarks.ts"
-export { type Apart, type Compared, comparison, comparisonCsv, type Pair } from "./comparison.ts"
+export { type Apart, type Compared, comparison, type Pair } from "./comparison.ts"
 export { escape } from "./escape.ts"
 export type { Event, Memory } from "./Event.ts"
+export { comparisonCsv } from "./export/comparisonCsv.ts"
+export { comparisonJson } from "./export/comparisonJson.ts"
+export { comparisonMarkdown } from "./export/comparisonMarkdown.ts"
 export type { EvaluatedTask, Evaluation } from "./export/Evaluation.ts"
 export { evaluationCsv } from "./export/evaluationCsv.ts"
 export { inspectLog } from "./export/inspectLog.ts"

@@ -172,8 +172,11 @@ const overSeeds = ({ overSeeds: all }: Sides): string => {
 /** Longest names that fit beside each other as columns, in characters together. */
 const room = 60
 
-/** The table of arms, their measures side by side with differences and 95 % intervals, and what several seeds say together. */
-export const sideBySide = (sides: Sides): string => {
+/**
+ * The table of arms, their measures side by side with differences and 95 % intervals, and what several seeds say together. Where
+ * there is a better table of the measures (`comparison`), it stands in the plain one's place.
+ */
+export const sideBySide = (sides: Sides, table?: string): string => {
   const plain = sides.arms.map(({ name }) => escape(name, 30))
   const names = plain.join("").length <= room && plain.length <= 4 ? plain : plain.map((_, i) => `#${i + 1}`)
   const why = sides.arms.flatMap(({ because, name, state }) =>
@@ -183,7 +186,7 @@ export const sideBySide = (sides: Sides): string => {
     `${escape(sides.name, 60)}: ${sides.arms.length} arms`,
     training(sides, names),
     ...(why.length === 0 ? [] : [why.join("\n")]),
-    ...(sides.measures.length === 0 ? [] : [measured(sides, names)]),
+    ...(table === undefined ? (sides.measures.length === 0 ? [] : [measured(sides, names)]) : [table]),
     ...(sides.overSeeds.length === 0 ? [] : [overSeeds(sides)]),
   ].join("\n\n")
 }

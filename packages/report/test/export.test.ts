@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest"
 import {
   comparison,
   comparisonCsv,
+  comparisonJson,
+  comparisonMarkdown,
   type Evaluation,
   evaluationCsv,
   inspectLog,
@@ -139,7 +141,9 @@ const row = (metric: string, before: number, human: number) => ({
   metric,
   better: "higher" as const,
   before,
-  arms: { human: { value: human, percent: before === 0 ? undefined : (100 * (human - before)) / before } },
+  stderr: 0.1,
+  n: 4,
+  arms: { human: { value: human, stderr: 0.2, percent: before === 0 ? undefined : (100 * (human - before)) / before } },
 })
 
 describe("comparison", () => {
@@ -161,9 +165,37 @@ describe("comparison", () => {
 
   it("is written as CSV, in which a name is never a formula", () => {
     expect(comparisonCsv(table)).toBe(
-      'task,metric,better,before,human,human change %\nt,acc,higher,0.5,0.6,19.999999999999996\nt,"\'=cmd(""x""),b",higher,0,1,\n',
+      [
+        "task,metric,better,n,before,before stderr,human,human stderr,human change %",
+        "t,acc,higher,4,0.5,0.1,0.6,0.2,19.999999999999996",
+        't,"\'=cmd(""x""),b",higher,4,0,0.1,1,0.2,',
+        "",
+      ].join("\n"),
     )
-    expect(comparisonCsv(table, pair)).toContain("acc,higher,0.5,0.6,19.999999999999996,0.1,0.05,0.15,0.01\n")
+    expect(comparisonCsv(table, pair)).toContain("acc,higher,4,0.5,0.1,0.6,0.2,19.999999999999996,0.1,0.05,0.15,0.01\n")
+  })
+
+  it("is written as JSON, with intervals, and null where there is nothing", () => {
+    const [first, second] = comparisonJson(table, pair).figures
+    expect(first?.before).toEqual({
+      value: 0.5,
+      stderr: 0.1,
+      low: expect.closeTo(0.304, 3),
+      high: expect.closeTo(0.696, 3),
+    })
+    expect(first?.apart).toEqual({ more: "human", less: "reverse", value: 0.1, low: 0.05, high: 0.15, p: 0.01 })
+    expect([second?.arms["human"]?.change, second?.apart]).toEqual([null, null])
+    expect(comparisonJson(table).shares).toEqual(shares)
+  })
+
+  it("is written as Markdown, in which a name is never markup", () => {
+    const hostile = { rows: [row("a|b](x)<b>", 0.5, 0.6)], shares: { "*arm*": shares.human } }
+    const text = comparisonMarkdown(hostile)
+    expect(text).toContain(String.raw`| a\|b\](x)\<b\> | ↑ | 4 | 0.500 ± 0.100 | – | – |`)
+    expect(text).toContain(String.raw`- \*arm\*: 81.4 % of 2 figures`)
+    expect(comparisonMarkdown(table, pair)).toContain(
+      "| t | acc | ↑ | 4 | 0.500 ± 0.100 | 0.600 ± 0.200 | +20.0 % | 0.100 (0.050, 0.150) | 0.010 |",
+    )
   })
 })
 

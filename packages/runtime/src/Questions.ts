@@ -75,6 +75,19 @@ const inline = (prompts: Prompts.Inline): Questions =>
     }),
   ])
 
+/** A file of prompts, parted. */
+const ofFile = Effect.fnUntraced(function* (path: string, name: string) {
+  const lines = yield* read(path, name)
+  return () =>
+    parted(lines.map(({ line, value }) => ({ ...question(value, `${name}:${line}`), where: `${name}:${line}` })))
+})
+
+/** The held-out prompts of a file at a path, which messages call by the name; none is no mistake here. */
+export const heldOut = Effect.fnUntraced(function* (path: string, name: string) {
+  const parse = yield* ofFile(path, name)
+  return (yield* Effect.try({ try: parse, catch: asBadInput })).heldOut
+})
+
 /** Reads and checks the prompts of an experiment. `locate` gives a path on disk and the name that messages use. */
 export const load = Effect.fnUntraced(function* (
   prompts: Prompts.Prompts,
@@ -82,10 +95,7 @@ export const load = Effect.fnUntraced(function* (
 ) {
   if (prompts.kind === "inline") return yield* checked(() => inline(prompts), prompts.perStep, "prompts")
   const { path, name } = locate(prompts.path)
-  const lines = yield* read(path, name)
-  const parse = () =>
-    parted(lines.map(({ line, value }) => ({ ...question(value, `${name}:${line}`), where: `${name}:${line}` })))
-  return yield* checked(parse, prompts.perStep, name)
+  return yield* checked(yield* ofFile(path, name), prompts.perStep, name)
 })
 
 const checked = (parse: () => Questions, perStep: number, where: string) =>

@@ -26,6 +26,8 @@ export const Identity = Schema.Struct({
       prompt: Schema.Literals(["text", "chat"]),
       data: Schema.Array(File),
       shots: Schema.NullOr(File),
+      /** Of a task on prompts of the user's own: digest of what it asks and how it reads answers. */
+      asks: Schema.optionalKey(Schema.String),
     }),
   ),
   /** Benchmarks of a group that had no data. */
@@ -82,6 +84,7 @@ export const difference = (before: Identity, now: Identity): string | undefined 
     ["--seed", ({ seed }) => seed],
     ["the tasks", ({ tasks }) => tasks.map(({ task, version }) => [task, version])],
     ["the prompts", ({ tasks }) => tasks.map(({ prompt }) => prompt)],
+    ["the rubric or the answers' length", ({ tasks }) => tasks.map(({ asks }) => asks)],
     ["the data", ({ tasks }) => tasks.map(({ data, shots }) => [data.map(({ sha256 }) => sha256), shots?.sha256])],
   ]
   return parts.find(([, of]) => JSON.stringify(of(before)) !== JSON.stringify(of(now)))?.[0]

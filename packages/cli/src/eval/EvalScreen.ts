@@ -29,7 +29,7 @@ export const evalScreen = (quiet: boolean, now: () => number, out: Output = proc
     const left = rate > 0 ? format.duration((items - done) / rate) : "–"
     const filled = items === 0 ? 20 : Math.round((20 * Math.min(done, items)) / items)
     const bar = drawing ? `${"█".repeat(filled)}${"░".repeat(20 - filled)} ` : ""
-    return `${escape(task, 40)}  ${bar}${done}/${items}  ${rate.toPrecision(3)} items/s  ETA ${left}`
+    return `${escape(task, 40)}  ${bar}${done}/${items}  ${rate < 100 ? rate.toPrecision(3) : Math.round(rate)} items/s  ETA ${left}`
   }
   const show = (always: boolean) => {
     if (quiet) return

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
 import { fileURLToPath } from "node:url"
 import { statSync } from "node:fs"
+import { resolve } from "node:path"
 import { finder, type Found, places } from "../data/places.ts"
 import { shown } from "../paths.ts"
 
@@ -19,13 +20,15 @@ export interface Choice {
   readonly skipped: ReadonlyArray<{ readonly task: string; readonly reason: string }>
 }
 
-const filesOf = (benchmark: Benchmark, find: ReturnType<typeof finder>) => {
+/** `alone`: a file that is named by itself is the benchmark's, whatever it is called. */
+const filesOf = (benchmark: Benchmark, find: ReturnType<typeof finder>, alone: Found | undefined) => {
   const shipped = miniature.items.find((one) => one.benchmark.name === benchmark.name)
   if (shipped !== undefined) {
     const path = fileURLToPath(shipped.file)
     const data: ReadonlyArray<Found> = [{ path, bytes: statSync(path).size, place: "folder" }]
     return { data, shots: undefined }
   }
+  if (alone !== undefined) return { data: [alone], shots: undefined }
   const needs = needsOf(benchmark.name)
   return needs === undefined ? undefined : find(benchmark.name, needs)
 }
@@ -50,17 +53,33 @@ const missing = (
  * The benchmarks, in the order of the words and each once. A benchmark that is named must have its data; of a group those without are
  * skipped, unless all are.
  */
-export const chooseTasks = Effect.fnUntraced(function* (words: string, data: string | undefined) {
+export const chooseTasks = Effect.fnUntraced(function* (words: ReadonlyArray<string>, data: string | undefined) {
+  const info = data === undefined ? undefined : statSync(data, { throwIfNoEntry: false })
+  if (data !== undefined && info === undefined)
+    return yield* new Errors.BadInput({
+      where: "--data",
+      found: shown(data),
+      expected: "a folder of the benchmarks' files, or one benchmark's file",
+    })
+  const alone: Found | undefined =
+    data === undefined || info?.isFile() !== true
+      ? undefined
+      : { path: resolve(data), bytes: info.size, place: "folder" }
+  if (alone !== undefined && (words.length > 1 || words.some((word) => Object.hasOwn(groups, word))))
+    return yield* new Errors.BadInput({
+      where: "--data",
+      found: `the file ${shown(alone.path)} for several benchmarks`,
+      expected: "a folder, or one benchmark",
+    })
   const find = finder(places(data))
   const chosen = new Map<string, Chosen>()
   const skipped = new Map<string, string>()
-  const named = words.split(",").map((word) => word.trim())
-  for (const word of named) {
+  for (const word of words) {
     const group = Object.hasOwn(groups, word) ? groups[word] : undefined
     let some = false
     for (const name of group ?? [word]) {
       const benchmark = yield* Effect.fromResult(byName(name))
-      const files = filesOf(benchmark, find)
+      const files = filesOf(benchmark, find, alone)
       if (files !== undefined) {
         chosen.set(benchmark.name, { benchmark, ...files })
         some = true

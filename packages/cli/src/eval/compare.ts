@@ -1,14 +1,13 @@
 /** `hmx eval compare ARM=FOLDER…`: arms against what was before training, and against each other, item by item. */
-import { byName, compare, type Outcome, pairedBootstrap } from "@hmx/evals"
-import { type Apart, comparison, comparisonCsv, type Evaluation, type Pair } from "@hmx/report"
+import { comparison, comparisonCsv } from "@hmx/report"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import { Errors, type ItemRecord } from "hmx"
+import { Errors } from "hmx"
 import { existsSync, readdirSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { shown } from "../paths.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { isEvaluation } from "./measured.ts"
+import { paperTable } from "./paperTable.ts"
 
 export interface Options {
   readonly arms: ReadonlyArray<string>
@@ -34,24 +33,17 @@ export const compareArms = Effect.fnUntraced(function* ({ arms: words, before: n
   const after = yield* Effect.forEach(arms, ({ folder, name }) =>
     Effect.map(loadEvaluation(folder, undefined), (evaluation) => ({ name, evaluation })),
   )
-  const table = compare(
-    measures(before),
-    Object.fromEntries(after.map(({ evaluation, name }) => [name, measures(evaluation)])),
-  )
-  if (table.rows.length === 0) {
-    const found = "no figure that all of them have"
-    yield* new Errors.BadInput({
+  const found = paperTable(before, after)
+  if (found === undefined)
+    return yield* new Errors.BadInput({
       where: "the arms",
-      found,
+      found: "no figure that all of them have",
       expected: "the same benchmarks before and in every arm",
     })
-  }
-  const [more, less] = after
-  const pair = more === undefined || less === undefined ? undefined : paired(more, less)
+  const { pair, table } = found
   process.stdout.write(csv ? comparisonCsv(table, pair) : `${comparison(table, pair)}\n`)
+  return undefined
 })
-
-const measures = (evaluation: Evaluation) => evaluation.tasks.flatMap((task) => task.measures)
 
 /** "name=folder", a folder with the name of its last part, or all arms of a contrast's folder. */
 const armsOf = (word: string): ReadonlyArray<Arm> => {
@@ -77,25 +69,3 @@ const beforeOf = Effect.fnUntraced(function* (arms: ReadonlyArray<Arm>, named: s
     expected: "the evaluation of the model before training",
   })
 })
-
-const outcomes = (records: ReadonlyArray<ItemRecord>): ReadonlyArray<Outcome> =>
-  records.flatMap((record) => ("tooLong" in record ? [] : [record]))
-
-type Named = { readonly name: string; readonly evaluation: Evaluation }
-
-/** What two arms are apart, in each figure of a benchmark whose items both have kept. */
-const paired = (more: Named, less: Named): Pair => {
-  const figures: Array<Apart> = []
-  for (const task of more.evaluation.tasks) {
-    const other = less.evaluation.tasks.find(({ name }) => name === task.name)
-    const benchmark = Result.getOrElse(byName(task.name), () => undefined)
-    if (other === undefined || benchmark === undefined) continue
-    const [a, b] = [outcomes(other.records), outcomes(task.records)]
-    for (const metric of benchmark.metrics) {
-      const found = pairedBootstrap(metric, a, b)
-      if (found !== undefined && Number.isFinite(found.value))
-        figures.push({ task: task.name, metric: metric.name, ...found })
-    }
-  }
-  return { more: more.name, less: less.name, figures }
-}

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Data, Errors, LanguageModel, Records, Step } from "hmx"
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { adapterFolder } from "../adapterFolder.ts"
 import type { Found } from "../data/places.ts"
@@ -17,6 +17,7 @@ import { type Chosen, chooseTasks } from "./chooseTasks.ts"
 import * as EvalFolder from "./EvalFolder.ts"
 import { evalScreen } from "./EvalScreen.ts"
 import { type Layout, writeExport } from "./exports.ts"
+import { type HeldOutTasks, heldOutTasks } from "./heldOutTasks.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { table } from "./table.ts"
 
@@ -30,6 +31,9 @@ export interface Options extends Engine {
   readonly seed?: number | undefined
   readonly prompt?: "text" | "chat" | undefined
   readonly zeroShot: boolean
+  readonly prompts?: string | undefined
+  readonly rubric?: string | undefined
+  readonly answerTokens: number
   readonly json: boolean
   readonly export?: Layout | undefined
 }
@@ -38,11 +42,12 @@ export interface Options extends Engine {
 const adapterName = "evaluated"
 
 export const evaluate = Effect.fnUntraced(function* (options: Options) {
-  const { chosen, skipped } = yield* chooseTasks(options.tasks, options.data)
+  const own = yield* heldOutTasks(options)
+  const { chosen, skipped } = yield* chooseTasks(own.words, options.data)
   for (const { reason, task: name } of skipped)
     process.stderr.write(`skipped: ${escape(name, 60)}: ${escape(reason)}\n`)
   const asked = options.zeroShot ? chosen.map((one) => ({ ...one, shots: undefined })) : chosen
-  const data = yield* dataService({ train: [], heldOut: [] }, locateFrom(join(process.cwd(), "eval")))
+  const data = yield* dataService({ train: [], heldOut: own.questions }, locateFrom(join(process.cwd(), "eval")))
   // All files are read before a weight is: what is wrong with one of them is said at once.
   yield* Effect.forEach(asked, (one) => readable(one, data))
   const adapter = options.adapter === undefined ? undefined : yield* adapterFolder(options.adapter)
@@ -50,7 +55,7 @@ export const evaluate = Effect.fnUntraced(function* (options: Options) {
   const model = yield* Effect.mapError(finding, asTyped(options.model))
   yield* Effect.scoped(
     Effect.provide(
-      work(options, { adapter, chosen: asked, name: model.name, skipped }).pipe(Effect.provideService(Data, data)),
+      work(options, { adapter, chosen: asked, name: model.name, own, skipped }).pipe(Effect.provideService(Data, data)),
       model.layer,
     ),
   )
@@ -66,16 +71,17 @@ interface Given {
   readonly adapter: string | undefined
   readonly chosen: ReadonlyArray<Chosen>
   readonly name: string
+  readonly own: HeldOutTasks
   readonly skipped: EvalFolder.Identity["skipped"]
 }
 
-const described = ({ bytes, path }: Found) => ({
+const described = ({ bytes, path }: Pick<Found, "bytes" | "path">) => ({
   name: basename(path),
   bytes,
   sha256: createHash("sha256").update(readFileSync(path)).digest("hex"),
 })
 
-const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, name, skipped }: Given) {
+const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, name, own, skipped }: Given) {
   const lm = yield* LanguageModel
   const digest = adapter === undefined ? "" : yield* lm.loadState(adapterName, adapter, { optimizer: false })
   const seed = options.seed ?? 0
@@ -87,13 +93,23 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     engine: lm.info.engine,
     seed,
     limit,
-    tasks: chosen.map(({ benchmark, data, shots }) => ({
-      task: benchmark.name,
-      version: benchmark.version,
-      prompt: options.prompt ?? benchmark.prompt,
-      data: data.map(described),
-      shots: shots === undefined ? null : described(shots),
-    })),
+    tasks: [
+      ...own.tasks.map(({ digest: asks, task: { name: of, version } }) => ({
+        task: of,
+        version,
+        prompt: "chat" as const,
+        data: own.file === undefined ? [] : [described({ path: own.file, bytes: statSync(own.file).size })],
+        shots: null,
+        asks,
+      })),
+      ...chosen.map(({ benchmark, data, shots }) => ({
+        task: benchmark.name,
+        version: benchmark.version,
+        prompt: options.prompt ?? benchmark.prompt,
+        data: data.map(described),
+        shots: shots === undefined ? null : described(shots),
+      })),
+    ],
     skipped,
   }
   const folder = yield* begin(options, identity)
@@ -112,17 +128,28 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     screen.clear()
     process.stderr.write(`\nstopped; what is done is kept: go on with the same command and --out ${escape(folder)}\n`)
   }
-  const found = yield* Effect.forEach(chosen, ({ benchmark, data, shots }) =>
-    Effect.map(
-      task(benchmark, {
-        file: data.map(({ path }) => path),
-        ...(shots === undefined ? {} : { shots: shots.path }),
-        ...(options.limit === undefined ? {} : { limit: options.limit }),
-        ...(options.prompt === undefined ? {} : { prompt: options.prompt }),
-      }).run,
-      (result) => ({ task: benchmark.name, result }),
-    ),
-  ).pipe(
+  const found = yield* Effect.gen(function* () {
+    const ofOwn = yield* Effect.forEach(own.tasks, ({ task: { name: of, run } }) =>
+      Effect.map(run, ({ measures }) => ({ task: of, measures, items: own.questions.length, tooLong: 0 })),
+    )
+    const ofBenchmarks = yield* Effect.forEach(chosen, ({ benchmark, data, shots }) =>
+      Effect.map(
+        task(benchmark, {
+          file: data.map(({ path }) => path),
+          ...(shots === undefined ? {} : { shots: shots.path }),
+          ...(options.limit === undefined ? {} : { limit: options.limit }),
+          ...(options.prompt === undefined ? {} : { prompt: options.prompt }),
+        }).run,
+        ({ measures, records: { length }, tooLong }) => ({
+          task: benchmark.name,
+          measures,
+          items: length + tooLong.length,
+          tooLong: tooLong.length,
+        }),
+      ),
+    )
+    return [...ofOwn, ...ofBenchmarks]
+  }).pipe(
     Effect.provideService(Records, records),
     Effect.provideService(Step, { seed, step: 0, steps: 0, policy, by, adapter: adapterName }),
     Effect.onInterrupt(() => Effect.sync(stopped)),
@@ -132,12 +159,10 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     ...identity,
     started,
     seconds: ((yield* Clock.currentTimeMillis) - started) / 1000,
-    items: found.map(({ result, task: of }) => ({
-      task: of,
-      items: result.records.length + result.tooLong.length,
-      tooLong: result.tooLong.length,
-    })),
-    measures: found.flatMap(({ result }) => result.measures.map((measure) => ({ ...measure, ...interval95(measure) }))),
+    items: found.map(({ items, task: of, tooLong }) => ({ task: of, items, tooLong })),
+    measures: found.flatMap(({ measures }) =>
+      measures.filter(({ n }) => n > 0).map((measure) => ({ ...measure, ...interval95(measure) })),
+    ),
   }
   yield* EvalFolder.writeResults(folder, results)
   process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : ending(folder, results))
@@ -165,17 +190,24 @@ const begin = Effect.fnUntraced(function* ({ model, out }: Options, identity: Ev
   return folder
 })
 
+/** Their names could be taken for more than they are. */
+const miniatures =
+  "miniature_…: small benchmarks of HMX's own in the vocabulary of nano; not comparable with those whose form they have"
+
 const ending = (folder: string, results: EvalFolder.Results): string => {
   const long = results.items.filter(({ tooLong }) => tooLong > 0)
-  const { adapter, engine, model } = results
+  const { adapter, engine, model, tasks } = results
+  const one = tasks.find(({ asks }) => asks === undefined) ?? tasks[0]
   const of = adapter === null ? "" : ` with ${adapter.path}`
   return [
     `${escape(model.name, 100)} (${model.digest})${escape(of, 200)} on ${escape(engine.name, 30)} ${escape(engine.device, 30)}`,
     "",
     table(results.measures),
     ...long.map((one) => `${one.task}: ${one.tooLong} of ${one.items} items are longer than the context, and left out`),
+    ...(tasks.some(({ task: of }) => of.startsWith("miniature_")) ? [miniatures] : []),
     "",
-    `records: npx hmx eval show ${escape(folder)} --task ${escape(results.tasks[0]?.task ?? "")} --wrong`,
+    // Answers to prompts of the user's own are neither right nor wrong.
+    `records: npx hmx eval show ${escape(folder)} --task ${escape(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,
     "",
   ].join("\n")
 }

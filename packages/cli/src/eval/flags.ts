@@ -4,8 +4,10 @@ import { asJson, optional, whole } from "../flagKinds.ts"
 
 const data = optional(
   Flag.String("data").pipe(
-    Flag.withMetavar("folder"),
-    Flag.withDescription("Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
+    Flag.withMetavar("path"),
+    Flag.withDescription(
+      "Folder of the benchmarks' files, or one benchmark's file (default: what hmx data has, then the hub's cache)",
+    ),
   ),
 )
 const layout = optional(
@@ -30,6 +32,24 @@ export const evaluated = {
   ),
   limit: optional(whole("limit", 1).pipe(Flag.withDescription("The first n items of each benchmark (default: all)"))),
   data,
+  prompts: optional(
+    Flag.String("prompts").pipe(
+      Flag.withMetavar("file"),
+      Flag.withDescription(
+        "Of the tasks held_out and text_quality: JSONL of prompts, of which the held-out ones are asked",
+      ),
+    ),
+  ),
+  rubric: optional(
+    Flag.String("rubric").pipe(
+      Flag.withMetavar("file#export"),
+      Flag.withDescription("Of the task held_out: what answers are read by; the model without an adapter is the judge"),
+    ),
+  ),
+  answerTokens: whole("answer-tokens", 1).pipe(
+    Flag.withDescription("Of held_out and text_quality: tokens of an answer at most (default: 128)"),
+    Flag.withDefault(128),
+  ),
   out: optional(
     Flag.String("out").pipe(
       Flag.withMetavar("folder"),
@@ -89,7 +109,15 @@ export const scored = {
 }
 
 /** Whose data `data` looks at, and what it records. */
-export const listed = { data, json: asJson("Print one JSON value") }
+export const listed = {
+  data: optional(
+    Flag.String("data").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
+    ),
+  ),
+  json: asJson("Print one JSON value"),
+}
 export const verified = {
   data: optional(
     Flag.String("data").pipe(

@@ -18,7 +18,7 @@ export interface Options {
 
 export const scoreFile = Effect.fnUntraced(function* (options: Options) {
   const benchmark = yield* Effect.fromResult(byName(options.task))
-  const { chosen } = yield* chooseTasks(benchmark.name, options.data)
+  const { chosen } = yield* chooseTasks([benchmark.name], options.data)
   const from = yield* dataService({ train: [], heldOut: [] }, locateFrom(join(process.cwd(), "eval")))
   const read = (path: string) => Effect.map(from.text(path), (text) => ({ name: shown(path), text }))
   const files = yield* Effect.forEach(

@@ -1,4 +1,5 @@
 /** Figures of an evaluation for a terminal. */
+import { betterOf } from "@hmx/evals"
 import { escape, format, Table } from "@hmx/report"
 import type { Figure } from "./EvalFolder.ts"
 
@@ -11,14 +12,15 @@ const columns: ReadonlyArray<Table.Column> = [
   { title: "", align: "left" },
 ]
 
-const arrow = ({ higherIsBetter }: Figure): string => (higherIsBetter === null ? "" : higherIsBetter ? "↑" : "↓")
+const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
 
-/** One row a figure below its task; ↑ where more is better, ↓ where less is. */
+/** One row a figure below its task, with a mark of what is better, and what the marks mean. */
 export const table = (figures: ReadonlyArray<Figure>): string => {
   let task: string | undefined
   const rows = figures.flatMap((figure) => {
-    const heading = figure.task === task ? [] : [[escape(figure.task, 60)]]
+    const heading = figure.task === task ? [] : [escape(figure.task, 100)]
     task = figure.task
+    const better = betterOf(figure)
     const { fixed } = format
     const interval = `${fixed(figure.low)} … ${fixed(figure.high)}`
     return [
@@ -29,9 +31,9 @@ export const table = (figures: ReadonlyArray<Figure>): string => {
         fixed(figure.value),
         fixed(figure.stderr),
         interval,
-        arrow(figure),
+        better === null ? "" : marks[better],
       ],
     ]
   })
-  return Table.render(columns, rows)
+  return `${Table.render(columns, rows)}\n↑ more is better, ↓ less, →0 nearer to 0; n: what was counted; ± 1.96 standard errors`
 }

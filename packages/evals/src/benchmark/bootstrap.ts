@@ -11,7 +11,10 @@ export interface Difference {
   /** Percentile interval of 95 %. */
   readonly low: number
   readonly high: number
-  /** Two-sided: twice the smaller share of resamples on one side of 0, at most 1, and at least 2 / (resamples + 1). */
+  /**
+   * Two-sided: twice the smaller share of resamples on one side of 0, at most 1, and at least 2 / (resamples + 1) and 2^(1 − clusters),
+   * which is the least that a test by the differences' signs can find of so few.
+   */
   readonly p: number
   /** Clusters that both arms have. */
   readonly clusters: number
@@ -75,7 +78,7 @@ export const pairedBootstrap = (
   const stderr = Math.sqrt(drawn.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (drawn.length - 1))
   const below = drawn.filter((x) => x <= 0).length
   const above = drawn.filter((x) => x >= 0).length
-  const p = Math.min(1, (2 * (Math.min(below, above) + 1)) / (drawn.length + 1))
+  const p = Math.min(1, Math.max((2 * (Math.min(below, above) + 1)) / (drawn.length + 1), 2 ** (1 - n)))
   return { value, stderr, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975), p, clusters: n }
 }
 

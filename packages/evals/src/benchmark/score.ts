@@ -46,8 +46,16 @@ const scored = (
   for (const [given, found] of outputs) {
     const id = idOf(given)
     const where = `${name}, line ${found.line}`
-    if (id === undefined)
-      return bad(where, `the id ${quote(given)}`, `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`)
+    if (id === undefined) {
+      const several = items.filter((item) => lastOf(item.id) === given).length
+      return several > 1
+        ? bad(
+            where,
+            `the id ${quote(given)}, with which ${several} items end`,
+            `a whole id, such as ${items[0]?.id ?? ""}, or the data file of these outputs alone`,
+          )
+        : bad(where, `the id ${quote(given)}`, `an id of ${benchmark.name}, such as ${items[0]?.id ?? "none"}`)
+    }
     const first = byId.get(id)
     if (first !== undefined)
       return bad(where, `the id ${quote(given)} again`, `one output an item: line ${first.line} has it`)
@@ -73,12 +81,14 @@ const scored = (
   return Result.succeed({ measures: measures(benchmark, records), records })
 }
 
+const lastOf = (id: string): string => id.slice(id.lastIndexOf("/") + 1)
+
 /** An item by its id, or by what stands after the id's last slash where only one item has it there. */
 const resolve = (items: ReadonlyArray<Item>): ((given: string) => string | undefined) => {
   const whole = new Set(items.map(({ id }) => id))
   const short = new Map<string, string | undefined>()
   for (const { id } of items) {
-    const last = id.slice(id.lastIndexOf("/") + 1)
+    const last = lastOf(id)
     short.set(last, short.has(last) ? undefined : id)
   }
   return (given) => (whole.has(given) ? given : short.get(given))

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { Data, Errors, type Task } from "hmx"
 import type { Benchmark, File, Item } from "./Benchmark.ts"
+import { contentOf } from "../data/contentOf.ts"
 import { type Evaluated, evaluate } from "./evaluate.ts"
 import { quote } from "./rows.ts"
 
@@ -23,7 +24,7 @@ export interface BenchmarkTask extends Task.Task<"benchmark"> {
 }
 
 /**
- * Measures a policy on a benchmark. Throws a RangeError where `limit` is no whole number of at least 1; a data file of another format
+ * Measures a policy on a benchmark. Its identity has the content of files that URLs name, and not their place. Throws a RangeError where `limit` is no whole number of at least 1; a data file of another format
  * is BadInput in the run.
  */
 export const task = (
@@ -45,7 +46,12 @@ export const task = (
     kind: "benchmark",
     name: benchmark.name,
     version: benchmark.version,
-    options: { file, prompt, ...(shots === undefined ? {} : { shots }), ...(limit === undefined ? {} : { limit }) },
+    options: {
+      file: isList(file) ? file.map(contentOf) : contentOf(file),
+      prompt,
+      ...(shots === undefined ? {} : { shots: contentOf(shots) }),
+      ...(limit === undefined ? {} : { limit }),
+    },
     run,
   }
 }

@@ -10,11 +10,15 @@ export interface Row {
   readonly metric: string
   readonly better: Better
   readonly before: number
+  /** Of before, with the observations that it is of. */
+  readonly stderr: number
+  readonly n: number
   readonly arms: { readonly [arm: string]: Change }
 }
 
 export interface Change {
   readonly value: number
+  readonly stderr: number
   /** To before, in percent of |before|; undefined where before is 0. */
   readonly percent: number | undefined
   /** The same, signed so that more is better; undefined where nothing is better, or before is 0. */
@@ -36,23 +40,24 @@ export interface Table {
   readonly shares: { readonly [arm: string]: Shares }
 }
 
-const betterOf = ({ higherIsBetter, metric }: Artefact.Measure): Better => {
+/** By a measure's own direction, and nearer to 0 for a bias score. */
+export const betterOf = ({ higherIsBetter, metric }: Pick<Artefact.Measure, "higherIsBetter" | "metric">): Better => {
   if (/bias/.test(metric)) return "zero"
   return higherIsBetter === null ? null : higherIsBetter ? "higher" : "lower"
 }
 
-const changeOf = (before: number, value: number, better: Better): Change => {
+const changeOf = (before: number, { stderr, value }: Artefact.Measure, better: Better): Change => {
   if (before === 0)
-    return { value, percent: value === 0 ? 0 : undefined, gain: value === 0 && better !== null ? 0 : undefined }
+    return { value, stderr, percent: value === 0 ? 0 : undefined, gain: value === 0 && better !== null ? 0 : undefined }
   const percent = (100 * (value - before)) / Math.abs(before)
-  if (better === null) return { value, percent, gain: undefined }
+  if (better === null) return { value, stderr, percent, gain: undefined }
   const gain =
     better === "zero"
       ? (100 * (Math.abs(before) - Math.abs(value))) / Math.abs(before)
       : better === "higher"
         ? percent
         : -percent
-  return { value, percent, gain }
+  return { value, stderr, percent, gain }
 }
 
 const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
@@ -85,11 +90,11 @@ export const compare = (
       (arm) => [arm, keyed.get(arm)?.get(JSON.stringify([measure.task, measure.metric]))] as const,
     )
     const changes = found.flatMap(([arm, m]) =>
-      m === undefined ? [] : [[arm, changeOf(measure.value, m.value, better(measure))] as const],
+      m === undefined ? [] : [[arm, changeOf(measure.value, m, better(measure))] as const],
     )
     if (changes.length < names.length) return []
-    const { metric, task, value } = measure
-    return [{ task, metric, better: better(measure), before: value, arms: Object.fromEntries(changes) }]
+    const { metric, n, stderr, task, value } = measure
+    return [{ task, metric, better: better(measure), before: value, stderr, n, arms: Object.fromEntries(changes) }]
   })
   return { rows, shares: Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))])) }
 }

@@ -59,13 +59,16 @@ export const fullScale = (
   return 10 - costs * adjustment
 }
 
-/** Every "word: number" of a text; the last of a name counts. */
+/**
+ * Every "word: number" of a text; the last of a name counts. A word may follow a number without a space ("Glad: 8Sad: 2"), as in the
+ * original's reading; elsewhere it begins where letters begin, so that a long run of them is gone through once.
+ */
 const intensities = (text: string): ReadonlyMap<string, number> =>
   new Map(
-    Array.from(text.matchAll(/(?<![\p{L}\p{N}_])([\p{L}\p{N}_]+):\s+(\d+)/gu), ([, name = "", number]) => [
-      name,
-      Number(number),
-    ]),
+    Array.from(
+      text.matchAll(/(?:(?<![\p{L}\p{N}_])|(?<=:\s{1,99}\d{1,99}))([\p{L}\p{N}_]+):\s+(\d+)/gu),
+      ([, name = "", number]) => [name, Number(number)],
+    ),
   )
 
 /** Both passes of an output; a pass without its heading is empty. */
@@ -82,13 +85,18 @@ export const passes = (output: string) => {
 
 const values = (reference: ReadonlyMap<string, number>, output: string): Values => {
   const { first, revised } = passes(output)
-  const whole = fullScale(reference, intensities(output))
+  const all = intensities(output)
+  const whole = fullScale(reference, all)
+  // A run of one pass alone was read by the names that it asks for; one of two passes by all names, of which there must be four.
+  const alone = fullScale(reference, new Map([...all].filter(([name]) => reference.has(name))))
   const one = fullScale(reference, first)
   const two = fullScale(reference, revised)
   return {
     ...(one === undefined ? {} : { first: one }),
     ...(two === undefined ? {} : { revised: two }),
     whole: whole ?? 0,
+    alone: alone ?? 0,
+    alone_parsed: alone === undefined ? 0 : 1,
     headed: output.includes("Revised scores:") ? 1 : 0,
     first_parsed: one === undefined ? 0 : 1,
     revised_parsed: two === undefined ? 0 : 1,
@@ -96,7 +104,7 @@ const values = (reference: ReadonlyMap<string, number>, output: string): Values 
   }
 }
 
-/** Sums of scores and of readable answers in both passes: of a run that asks for one pass alone, the whole output is the first. */
+/** Sums of scores and of readable answers in both passes. */
 interface Sums {
   readonly first: readonly [score: number, read: number]
   readonly revised: readonly [score: number, read: number]
@@ -108,10 +116,20 @@ const terms = ({
   headed = 0,
   revised = 0,
   revised_parsed = 0,
-  whole = 0,
-  whole_parsed = 0,
-}: Values) => [first, first_parsed, revised, revised_parsed, whole, whole_parsed, headed]
+  alone = 0,
+  alone_parsed = 0,
+}: Values) => [
+  first,
+  first_parsed,
+  revised,
+  revised_parsed,
+  headed === 0 ? alone : 0,
+  headed === 0 ? alone_parsed : 0,
+  headed,
+  1,
+]
 
+/** Of a run that asks for one pass alone, as most outputs show, an output without headings is the first pass as a whole. */
 const sums = ([
   first = 0,
   ofFirst = 0,
@@ -120,8 +138,9 @@ const sums = ([
   whole = 0,
   ofWhole = 0,
   headed = 0,
+  all = 0,
 ]: ReadonlyArray<number>): Sums => ({
-  first: headed === 0 ? [whole, ofWhole] : [first, ofFirst],
+  first: 2 * headed < all ? [first + whole, ofFirst + ofWhole] : [first, ofFirst],
   revised: [revised, ofRevised],
 })
 
@@ -157,15 +176,15 @@ const firstPass: Metric = {
 const firstPassParseable: Metric = {
   name: "first_pass_parseable",
   higherIsBetter: true,
-  terms: (values) => [...terms(values), 1],
+  terms,
   value: (of) => (100 * sums(of).first[1]) / (of.at(-1) ?? 1),
   count: () => 1,
 }
 
 /**
  * Files are EQ-Bench's JSON (`{id: {prompt, reference_answer_fullscale}}`) or JSONL of the same with an `id`. `first_pass` and
- * `revised` are means over readable answers, in percent; `eq_bench_v2` is the benchmark's choice between them. Where no output has revised
- * scores, as of runs that ask for one pass alone, the whole output is the first pass. `eqbench` and
+ * `revised` are means over readable answers, in percent; `eq_bench_v2` is the benchmark's choice between them. Where most outputs have no
+ * revised scores, as of runs that ask for one pass alone, such an output is the first pass as a whole. `eqbench` and
  * `percent_parseable` are lm-evaluation-harness's, which reads one set of four from the whole output (an answer in two passes is read
  * by its last numbers) and counts 0 where it finds none. In the other two, unreadable answers are in no mean.
  */

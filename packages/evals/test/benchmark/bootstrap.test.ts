@@ -36,7 +36,8 @@ describe("pairedBootstrap", () => {
 
   it("finds no spread where the difference is the same everywhere, and is sure of it", () => {
     const found = pairedBootstrap(acc, arm([0, 1, 2, 3]), arm([1, 2, 3, 4]), { resamples: 999 })
-    expect(found).toMatchObject({ low: 1, high: 1, p: 0.002 })
+    // Of four clusters that all agree a test by their signs cannot say more than this.
+    expect(found).toMatchObject({ low: 1, high: 1, p: 0.125 })
     expect(found?.stderr).toBeCloseTo(0, 12)
   })
 

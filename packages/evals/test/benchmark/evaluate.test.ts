@@ -130,7 +130,9 @@ describe("a benchmark's task", () => {
     const result = await Effect.runPromise(run(limited, { lines: [claim("One?"), claim("Two?")] }))
     expect(figures(result)["acc"]?.n).toBe(1)
     expect(limited).toMatchObject({ kind: "benchmark", name: "persona_feels", version: 0 })
-    expect(limited.options).toEqual({ file, prompt: "text", limit: 1 })
+    // No such file: the run says so.
+    expect(limited.options).toEqual({ file: { name: "items.jsonl", sha256: null }, prompt: "text", limit: 1 })
+    expect(task(feels, { file: "./items.jsonl" }).options).toEqual({ file: "./items.jsonl", prompt: "text" })
     expect(() => task(feels, { file, limit: 0 })).toThrow(RangeError)
   })
 

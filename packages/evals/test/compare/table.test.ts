@@ -52,7 +52,12 @@ describe("compare", () => {
         metric: "a",
         better: "higher",
         before: 0,
-        arms: { human: { value: 1, percent: undefined, gain: undefined }, reverse: { value: 0, percent: 0, gain: 0 } },
+        stderr: 0,
+        n: 1,
+        arms: {
+          human: { value: 1, stderr: 0, percent: undefined, gain: undefined },
+          reverse: { value: 0, stderr: 0, percent: 0, gain: 0 },
+        },
       },
     ])
   })

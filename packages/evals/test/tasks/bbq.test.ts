@@ -167,7 +167,7 @@ describe("bbq", () => {
 })
 
 const about = (
-  category: "Gender_identity" | "Race_x_gender" | "Nationality" | "Race_x_SES",
+  category: "Gender_identity" | "Nationality" | "Physical_appearance" | "Race_x_SES" | "Race_x_gender",
   groups: ReadonlyArray<string>,
   ans0: ReadonlyArray<string>,
   ans2: ReadonlyArray<string>,
@@ -208,6 +208,13 @@ describe("the biased answer", () => {
 
   it("may be none", () => {
     const doc = about("Nationality", ["Freedonian"], ["Sylvanian", "Europe"], ["Ruritanian", "Europe"])
-    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([[], undefined])
+    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([[], "none"])
+  })
+
+  it("is none of two: such an item is in no figure of the original's, as in its analysis", () => {
+    const doc = about("Physical_appearance", ["negDress"], ["scars", "negDress"], ["scars", "negDress"])
+    expect([harnessBiased(doc), originalBiased(doc)]).toEqual([["The baker", "The smith"], "two"])
+    const [item] = items(bbq, jsonl(doc))
+    expect(Object.keys(valuesOf(item, twelve(0))).filter((name) => /^(?:original|lean)_/.test(name))).toEqual([])
   })
 })

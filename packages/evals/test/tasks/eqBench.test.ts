@@ -108,6 +108,33 @@ describe("EQ-Bench v2", () => {
     expect(found).toMatchObject({ eq_bench_v2: 100, first_pass: 100, first_pass_parseable: 50 })
   })
 
+  it("reads a run of one pass by the names that are asked, and what a few outputs have in two passes as such", () => {
+    const file = jsonl({ id: "a", ...doc }, { id: "b", ...doc }, { id: "c", ...doc })
+    const found = figures(
+      eqBench,
+      file,
+      outputs(
+        { id: "a", output: `${four(7, 4, 0, 0)}\n\nConfidence: 90` },
+        { id: "b", output: four(7, 4, 0, 0) },
+        { id: "c", output: both(four(7, 4, 0, 0), `${four(7, 4, 0, 0)}\nConfidence: 90`) },
+      ),
+    )
+    expect(found).toMatchObject({ first_pass: 100, first_pass_parseable: 100, revised_parseable: 0 })
+    // lm-evaluation-harness's has four names or none; of the third it has the last of each.
+    expect(found["percent_parseable"]).toBeCloseTo(100 / 3, 9)
+  })
+
+  it("reads a name that follows a number at once, and a long run of letters in time", () => {
+    expect([...passes(both("Glad: 8Calm: 6Sad: 4Angry: 2", "12Glad: 8")).first.keys()]).toEqual([
+      "Glad",
+      "Calm",
+      "Sad",
+      "Angry",
+    ])
+    expect([...passes(both("", "12Glad: 8")).revised.keys()]).toEqual(["12Glad"])
+    expect(passes(both("x".repeat(200_000), "")).first.size).toBe(0)
+  })
+
   it("gives no answer more than 10", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 10 }), { minLength: 4, maxLength: 4 }), (scores) => {

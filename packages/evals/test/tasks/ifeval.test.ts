@@ -191,6 +191,21 @@ describe("ifeval", () => {
     )
   })
 
+  it("counts what its detector of languages cannot decide", () => {
+    const file = jsonl(
+      doc(1, [["language:response_language", { language: "de" }]]),
+      doc(2, [["change_case:english_lowercase", {}]]),
+      doc(3, [["language:response_language", { language: "tlh" }]]),
+      doc(4, [["punctuation:no_comma", {}]]),
+    )
+    const found = (...texts: ReadonlyArray<string>) =>
+      figures(ifeval, file, outputs(...texts.map((output, i) => ({ id: i + 1, output }))))
+    expect(found("Das ist nicht der Tee.", "this is the tea of the day", "nuqneH", "Tea")["language_undecided"]).toBe(
+      1 / 3,
+    )
+    expect(found("xq zzv", "this is the tea of the day", "", "Tea")["language_undecided"]).toBe(1 / 2)
+  })
+
   it("takes another detector of languages", () => {
     const file = jsonl(doc(1, [["language:response_language", { language: "tlh" }]]))
     expect(figures(ifeval, file, outputs({ id: 1, output: "Qapla'" }))["prompt_level_strict_acc"]).toBe(1)

@@ -3,7 +3,7 @@ import { csv } from "./csv.ts"
 import type { Evaluation } from "./Evaluation.ts"
 
 /** Two-sided 97.5 % point of the normal distribution. */
-const z = 1.959963984540054
+export const z = 1.959963984540054
 
 const direction = (higherIsBetter: boolean | null): string =>
   higherIsBetter === null ? "" : higherIsBetter ? "higher" : "lower"

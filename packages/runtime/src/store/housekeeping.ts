@@ -75,7 +75,7 @@ const sum = (of: ReadonlyArray<Found>): number => of.reduce((bytes, one) => byte
 
 /** How much of the store is whose. */
 export interface Size {
-  /** A stage, or "adapters": the states of updates. */
+  /** A stage, or "adapters, records": what updates and evaluations keep beside their outputs. */
   readonly of: string
   readonly pieces: number
   readonly bytes: number
@@ -89,7 +89,7 @@ export const ls = Effect.fnUntraced(function* (store: Store) {
     const of = typeof piece.entry === "string" ? "damaged" : `${piece.entry.parts.stage}@${piece.entry.parts.version}`
     by.set(of, [...(by.get(of) ?? []), piece])
   }
-  if (states.length > 0) by.set("adapters", states)
+  if (states.length > 0) by.set("adapters, records", states)
   const sizes = [...by].map(([of, found]): Size => ({ of, pieces: found.length, bytes: sum(found) }))
   return {
     sizes: sizes.toSorted((a, b) => b.bytes - a.bytes),

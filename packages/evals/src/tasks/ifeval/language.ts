@@ -102,6 +102,14 @@ const wordSets = Object.fromEntries(
   ]),
 )
 
+/** Every code that can be found. */
+export const languages: ReadonlySet<string> = new Set([
+  "ja",
+  "zh",
+  ...scripts.flatMap(([script]) => (script.length === 2 ? [script] : [])),
+  ...Object.values(words).flatMap((sharing) => Object.keys(sharing)),
+])
+
 const count = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0
 
 export const detectLanguage: DetectLanguage = (text) => {

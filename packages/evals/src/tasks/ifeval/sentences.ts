@@ -1,4 +1,4 @@
-/** Sentences as NLTK's Punkt tells them apart (Kiss and Strunk 2006), with the parameters of its English model. */
+/** Sentences as NLTK's Punkt tells them apart (Kiss and Strunk 2006), with the parameters of its English model (MIT: punkt.LICENSE). */
 import parameters from "./punkt.json" with { type: "json" }
 import { inWord, isLower, isUpper, space, split, trimEnd } from "./python.ts"
 

@@ -1,0 +1,25 @@
+/** What stands for a data file in a task's identity. */
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+export interface Content {
+  readonly name: string
+  /** Of its bytes; null of a file that cannot be read, which its task says when it runs. */
+  readonly sha256: string | null
+}
+
+/**
+ * The content of a file that is named by a URL, so that an experiment is the same one wherever its data lie. A path that is relative to
+ * the pipeline's file stands for itself: it moves with the pipeline.
+ */
+export const contentOf = (file: string | URL): string | Content => {
+  if (typeof file === "string" && !file.startsWith("file:")) return file
+  const path = fileURLToPath(file)
+  const name = path.split("/").at(-1) ?? ""
+  try {
+    return { name, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") }
+  } catch {
+    return { name, sha256: null }
+  }
+}

@@ -15,7 +15,7 @@ const numbers = (name: string, n: number, mean = 0, deviation = 0.1) => stream(7
 /** Wide enough that its weights are worth the layout; with biases. */
 const spec: DecoderSpec = {
   family: "qwen2",
-  layers: 2,
+  layers: 3,
   hidden: 128,
   heads: 4,
   kvHeads: 2,
@@ -138,8 +138,9 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
     const held: Array<number> = []
     const request = { prompt, n: 1, params: { maxNewTokens: 1 }, key: { seed: 1, step: 0, prompt: 0 } }
     generate(decoder, [request], { eos: [], checkpoint: () => void held.push(engine.memory().bytes) })
-    const [first = 0, second = 0] = held
-    expect(second - first).toBe(2 * 4 * prompt.length * spec.kvHeads * spec.headDim)
+    // What the first layer makes for all is there from the second on.
+    const [, second = 0, third = 0] = held
+    expect(third - second).toBe(2 * 4 * prompt.length * spec.kvHeads * spec.headDim)
     freeDecoder(decoder)
     engine.close()
   })
@@ -170,7 +171,9 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
   it.each(checkpoints)("change no sampled token of %s, and hardly its log-probability", async (folder) => {
     const engine = await create({ threads: 1 })
     const before = engine.memory().tensors
-    const { decoder } = Effect.runSync(Effect.flatMap(openCheckpoint(folder), (found) => loadDecoder(engine, found)))
+    const { decoder } = Effect.runSync(
+      Effect.flatMap(openCheckpoint(folder), (found) => loadDecoder(engine, found, { merges: false })),
+    )
     const requests = [0, 1].map((temperature): GenerateRequest => ({
       prompt: Array.from(stream(2, "prompt").uniform(23, 3, 500), Math.floor),
       n: 3,

@@ -9,7 +9,7 @@
  * `--python` has torch, transformers, trl, peft, accelerate and datasets; HMX finds its libtorch by itself (docs/engines.md). The baseline
  * is `../shared/baselines/trl_grpo_step.py` where that is there, else `baseline.py` beside this file. bfloat16 is the default on CUDA and on processors with
  * instructions for it; elsewhere both sides use float32, which the JSON says. Every round starts both sides anew, so that their peaks are their own;
- * of `--steps` steps the first is left out where there are more.
+ * of `--steps` steps the first is left out where there are more. Default: 4 prompts of 8 completions, one round (small: two); on CUDA 8 prompts and 256 new tokens.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -29,14 +29,14 @@ import { type Workload, shapes } from "./workload.ts"
 const { values } = parseArgs({
   options: {
     size: { type: "string", default: "small" },
-    groups: { type: "string", default: "1" },
-    rounds: { type: "string", default: "2" },
+    groups: { type: "string" },
+    rounds: { type: "string" },
     steps: { type: "string" },
     device: { type: "string", default: "cpu" },
     python: { type: "string", default: "python3" },
     dtype: { type: "string" },
     threads: { type: "string", default: String(availableParallelism()) },
-    "new-tokens": { type: "string", default: "64" },
+    "new-tokens": { type: "string" },
     "prompt-tokens": { type: "string", default: "128" },
     "keep-mib": { type: "string", default: "256" },
     baseline: { type: "string" },
@@ -64,15 +64,16 @@ const dtype = oneOf("dtype", values.dtype ?? (device === "cuda" || narrow ? "bfl
   "float32",
   "bfloat16",
 ])
-const rounds = count("rounds", values.rounds)
+// A round of the large one takes ten minutes on two cores.
+const rounds = count("rounds", values.rounds ?? (size === "small" ? "2" : "1"))
 const steps = count("steps", values.steps ?? (size === "small" ? "3" : "1"))
 const threads = count("threads", values.threads)
 const work: Workload = {
   size,
-  groups: count("groups", values.groups),
+  groups: count("groups", values.groups ?? (device === "cuda" ? "8" : "4")),
   groupSize: 8,
   promptTokens: count("prompt-tokens", values["prompt-tokens"]),
-  newTokens: count("new-tokens", values["new-tokens"]),
+  newTokens: count("new-tokens", values["new-tokens"] ?? (device === "cuda" ? "256" : "64")),
   judgePrompt: 384,
   judgeTokens: 16,
   loraRank: 16,

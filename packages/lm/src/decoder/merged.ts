@@ -11,8 +11,8 @@ export interface Merged {
 
 /**
  * Products of a block with an adapter added to its weights, w + scale · b a, and weights of one input one under another: four products a
- * block instead of 21. Of a model as small as nano, where a call's cost is more than its arithmetic. Differentiable: the
- * adapter's gradient comes through the sum. Made in the caller's scope.
+ * block instead of 21. Of a model as small as nano, where a call's cost is more than its arithmetic. Not for training, where it
+ * gains nothing and the adapter's gradient would be rounded as the weights' is. Made in the caller's scope.
  */
 export const merged = (engine: Engine, weights: LayerWeights, lora: LayerLora | undefined): Merged => {
   const groups = inputGroups.map((names) => {

@@ -6,7 +6,6 @@
 import type { Decoder } from "../decoder/Decoder.ts"
 import type { LayerLora } from "../decoder/forward.ts"
 import { block, embed } from "../decoder/forward.ts"
-import { merged } from "../decoder/merged.ts"
 import { isSliding, ropeAt } from "../decoder/rope.ts"
 import type { LayerWeights } from "../decoder/Weights.ts"
 import type { Engine, Tensor, Vjp } from "../Engine.ts"
@@ -76,8 +75,7 @@ export const differentiate = (
     const run = (i: number, layer: LayerParameters, x: Tensor, params: ReadonlyArray<Tensor>) => {
       const { weights, lora } = layer.bind(params)
       const rope = isSliding(spec, i) ? ropes.sliding : ropes.full
-      const products = decoder.merges === true ? merged(engine, weights, lora).project : undefined
-      return block(engine, spec, weights, lora, x, rope, (q, k, v) => attend(i, q, k, v), products)
+      return block(engine, spec, weights, lora, x, rope, (q, k, v) => attend(i, q, k, v))
     }
     const vjpOf = (i: number, layer: LayerParameters, x: Tensor) =>
       i === first && !ends

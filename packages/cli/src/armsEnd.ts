@@ -1,7 +1,8 @@
 /** What the end of a contrast or a sweep prints, wherever its arms ran. */
-import { sideBySide } from "@hmx/report"
+import { escape, sideBySide } from "@hmx/report"
 import type { Comparison } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { armAdapters } from "./armAdapters.ts"
 import { type ArmsTable, armsTable, armsText, armsValue, writeArmsTable } from "./eval/armsTable.ts"
 
@@ -14,8 +15,16 @@ interface End {
 /** Writes the benchmarks' table of a contrast into its folder; the text of the end, or its JSON. */
 export const armsEnd = Effect.fnUntraced(function* (end: End, { json }: { readonly json: boolean }) {
   const { comparison, folder } = end
-  const made = yield* armsTable(folder, comparison)
-  const written = made === undefined ? undefined : yield* writeArmsTable(made)
+  // The arms are done and saved: a table that cannot be made or written does not take that back.
+  const found = yield* Effect.result(
+    Effect.gen(function* () {
+      const made = yield* armsTable(folder, comparison)
+      return { made, written: made === undefined ? undefined : yield* writeArmsTable(made) }
+    }),
+  )
+  if (Result.isFailure(found))
+    process.stderr.write(`the table of benchmarks is left out: ${escape(found.failure.message, 600)}\n`)
+  const { made, written } = Result.getOrElse(found, () => ({ made: undefined, written: undefined }))
   if (json)
     return JSON.stringify({ _tag: "Outcome", ...end, ...(made === undefined ? {} : { benchmarks: armsValue(made) }) })
   const parts = [

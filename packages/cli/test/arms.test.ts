@@ -1,5 +1,5 @@
 import { Errors } from "hmx"
-import { existsSync, readFileSync, readdirSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
 
@@ -125,6 +125,16 @@ describe("hmx run of a contrast", () => {
     const { code: then, out } = await hmx(["resume", `${folder}/run`])
     expect(then).toBe(0)
     expect(out).toMatch(/^brief +finished .*\n.*wordy +finished /m)
+  })
+
+  it("a table that cannot be written takes nothing back of arms that are done", async () => {
+    const folder = folderOf()
+    const lost = { createAdapter: { 2: new Errors.OutOfMemory({ need: 1024, where: "adapter" }) } }
+    await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"], { failures: lost })
+    writeFileSync(`${folder}/run/export`, "in the way")
+    const { code, err, out } = await hmx(["resume", `${folder}/run`, "--quiet"])
+    expect([code, err]).toEqual([0, expect.stringMatching(/^the table of benchmarks is left out: .*export/)])
+    expect(out).toMatch(/^measure +before +brief +wordy +brief − wordy \[95 %\]$/m)
   })
 
   it("what cannot run is refused as a single experiment is, with nothing written", async () => {

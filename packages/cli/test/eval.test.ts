@@ -169,6 +169,21 @@ describe("hmx eval", () => {
     }
   })
 
+  it("shows and exports an answer with hostile markup as text", async () => {
+    const folder = sandbox({ "gsm8k/test.jsonl": jsonl({ question: "1 + 1?", answer: "#### 2" }) })
+    const hostile = "\u001b]0;owned\u0007\u202e<script>alert(1)</script> | **x**\n#### 2"
+    const args = ["eval", "nano", "--tasks", "gsm8k", "--data", `${folder}/gsm8k`, "--out", `${folder}/e`]
+    const said = await hmx([...args, "--export", "inspect"], { answer: () => hostile })
+    expect([said.code, said.err]).toEqual([0, expect.stringContaining("gsm8k  1/1")])
+    expect(said.out).toMatch(/exact_match,strict-match +1 +1\.000/)
+    const shown = await hmx(["eval", "show", `${folder}/e`, "--task", "gsm8k"])
+    expect(shown.out).toContain(String.raw`\u001b]0;owned\u0007\u202e<script>alert(1)</script> | **x**`)
+    for (const raw of ["\u001b", "\u0007", "\u202e"]) expect(said.out + shown.out).not.toContain(raw)
+    expect(JSON.parse(readFileSync(`${folder}/e/export/inspect/gsm8k.json`, "utf8"))).toMatchObject({
+      samples: [{ output: { choices: [{ message: { content: hostile } }] } }],
+    })
+  })
+
   it("measures a checkpoint and the miniatures in a process of its own", async () => {
     const folder = sandbox(files)
     const args = ["eval", checkpoint, "--tasks", quiz, "--data", "data", "--limit", "2"]

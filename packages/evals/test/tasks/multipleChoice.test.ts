@@ -106,6 +106,14 @@ describe("multiple choice", () => {
     expect(without("a,b", ",b")).toContain("line 1: found an empty cell")
   })
 
+  it("refuses an item without choices, or with an empty one, by line and field", () => {
+    const none = { ...flat, choices: { text: [], label: [] } }
+    expect(refused(arcEasy.read(jsonl(flat, none)))).toMatch(/^items\.jsonl, line 2: found .*choices/s)
+    const blank = { ind: 1, activity_label: "Tea", ctx_a: "He", ctx_b: "", endings: ["sips", ""], label: 0 }
+    expect(refused(hellaswag.read(jsonl(blank)))).toMatch(/^items\.jsonl, line 1: found .*\["endings"\]/s)
+    expect(refused(hellaswag.read(jsonl({ ...blank, endings: [] })))).toContain('["endings"]')
+  })
+
   it("chooses the same choice wherever it stands", () => {
     fc.assert(
       fc.property(

@@ -63,6 +63,14 @@ describe("--engine-memory", () => {
     expect(code).toBe(1)
   })
   it.each([
+    ["--device", "cuda", /^error: the engine's options: found device is cuda; expected cpu, the only one of wasm\n$/],
+    ["--threads", "9", /^error: the engine's options: found threads is 9; expected a whole number from 1 to 8\n$/],
+  ])("%s %s, which the engine does not have, is one sentence", async (flag, value, said) => {
+    const { code, err } = await spawned(bin, ["run", "brief.ts", flag, value], sandbox({ "brief.ts": pipeline() }))
+    expect(err).toMatch(said)
+    expect(code).toBe(2)
+  })
+  it.each([
     ["--engine-memory", "much", /an amount such as "2 GiB"/],
     ["--device", "cuda:x", /cpu, cuda or cuda:N/],
     ["--device", "gpu", /cpu, cuda or cuda:N/],

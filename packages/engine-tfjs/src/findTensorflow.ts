@@ -8,7 +8,7 @@ import { dirname, join } from "node:path"
 const PACKAGE = "@tensorflow/tfjs-node-gpu"
 
 /** The compiled part of the package, from its folder. */
-const BINARY = "lib/napi-v8/tfjs_binding.node"
+export const BINARY = "lib/napi-v8/tfjs_binding.node"
 
 export interface PresentTensorflow {
   /** The package's folder. */

@@ -1,12 +1,14 @@
 /** TensorFlow's own library through tfjs's Node binding: the user's own install where it loads, else HMX's engine folder. */
 import { createRequire } from "node:module"
-import { availableParallelism } from "node:os"
+import { availableParallelism, constants } from "node:os"
+import { join } from "node:path"
 import * as util from "node:util"
+import { isMainThread } from "node:worker_threads"
 import { EngineMisuse, EngineUnavailable } from "@hmx/lm"
 import type { KernelBackend } from "@tensorflow/tfjs-core"
 import { asBackend, kernelOf } from "./backends.ts"
 import type { Loaded } from "./Device.ts"
-import { absence, findTensorflow, type PresentTensorflow } from "./findTensorflow.ts"
+import { absence, BINARY, findTensorflow, type PresentTensorflow } from "./findTensorflow.ts"
 
 export interface TensorflowOptions {
   readonly threads?: number | undefined
@@ -58,6 +60,18 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
   }
 }
 
+/** Of glibc's dlopen: the library stays when the last one who loaded it is gone. */
+const RTLD_NODELETE = 0x1000
+
+/**
+ * Node unloads a binding with the thread that loaded it; TensorFlow's own threads go on, into memory that is no longer there, and the process
+ * ends with a segmentation fault. So it stays until the process ends.
+ */
+function pin(file: string): void {
+  if (process.platform === "linux" && !isMainThread)
+    process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_LAZY | RTLD_NODELETE)
+}
+
 function firstThatLoads(): { readonly backend: KernelBackend; readonly how: PresentTensorflow["how"] } {
   const require = createRequire(import.meta.url)
   // The binding calls two helpers that Node 23 took out of `util`.
@@ -67,6 +81,7 @@ function firstThatLoads(): { readonly backend: KernelBackend; readonly how: Pres
   const reasons: Array<string> = []
   for (const { folder, how } of findTensorflow()) {
     try {
+      pin(join(folder, BINARY))
       const binding: Binding = require(folder)
       return { backend: binding.backend(), how }
     } catch (error) {

@@ -131,11 +131,14 @@ export class MissingSymbol extends Error {
   override readonly name = "MissingSymbol"
 }
 
+/** What one of torch's libraries is called on this platform. */
+export const libraryFile = (name: string): string =>
+  ({ win32: `${name}.dll`, darwin: `lib${name}.dylib` })[process.platform as string] ?? `lib${name}.so`
+
 /** Loads the libraries of a folder. Throws what the loader says. */
 export async function load(folder: string, wantCuda: boolean): Promise<Natives> {
   const { default: koffi } = await import("koffi")
-  const file = (name: string) =>
-    join(folder, { win32: `${name}.dll`, darwin: `lib${name}.dylib` }[process.platform as string] ?? `lib${name}.so`)
+  const file = (name: string) => join(folder, libraryFile(name))
   // The C code runs on a stack of koffi's: autograd's CPU thread is the calling one, and its recursion wants room.
   try {
     koffi.config({ sync_stack_size: 8 << 20, async_stack_size: 8 << 20 })

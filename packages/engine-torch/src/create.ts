@@ -1,8 +1,10 @@
 import type { Engine, EngineOptions } from "@hmx/lm"
 import { checkMemory, EngineMisuse, EngineOutOfMemory, EngineUnavailable, machineMemory } from "@hmx/lm"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { findTorch, here } from "./findTorch.ts"
 import type { Natives } from "./Natives.ts"
-import { load } from "./Natives.ts"
+import { libraryFile, load } from "./Natives.ts"
 import { TorchEngine } from "./TorchEngine.ts"
 import { trimmer } from "./trimmer.ts"
 import { EXPECTED } from "./version.ts"
@@ -29,21 +31,38 @@ export async function create(options: TorchOptions = {}): Promise<Engine> {
   if (threads !== undefined) natives.setThreads(threads)
   // A thread begins with recording on; here it is on inside vjp only.
   natives.setGradMode(false)
-  const index = Number(cuda?.[1] ?? 0)
-  const placement = { type: cuda === null ? natives.deviceTypes.cpu : natives.deviceTypes.cuda, index }
-  const name = cuda === null ? "cpu" : `cuda:${index}`
+  const engine = engineOn(natives, cuda === null ? undefined : Number(cuda[1] ?? 0), memory, compute)
+  engine.trimmer = await trimmer()
+  return engine
+}
+
+/** An engine of these libraries: on the CUDA device of that number, or on the processor. */
+export function engineOn(
+  natives: Natives,
+  index: number | undefined,
+  memory: number | undefined,
+  compute: TorchOptions["compute"],
+): TorchEngine {
+  const { cpu, cuda } = natives.deviceTypes
+  if (index === undefined)
+    return new TorchEngine(natives, "cpu", { type: cpu, index: 0 }, memory ?? machineMemory(), compute)
+  const name = `cuda:${index}`
   try {
-    const limit = memory ?? (cuda === null ? machineMemory() : undefined)
-    const engine = new TorchEngine(natives, name, placement, limit, compute)
-    engine.trimmer = await trimmer()
-    return engine
+    return new TorchEngine(natives, name, { type: cuda, index }, memory, compute)
   } catch (error) {
-    if (cuda === null || error instanceof EngineOutOfMemory) throw error
+    if (error instanceof EngineOutOfMemory) throw error
     throw new EngineUnavailable("device", `${name}: ${reason(error)}`, "a CUDA device of this machine, or cpu", error)
   }
 }
 
 async function loaded(folder: string, cuda: boolean): Promise<Natives> {
+  const library = libraryFile("torch_cuda")
+  if (cuda && !existsSync(join(folder, library)))
+    throw new EngineUnavailable(
+      folder,
+      `a torch without CUDA (no ${library})`,
+      "one that is built for it: `hmx engine install torch --cuda`, or the device cpu",
+    )
   try {
     return await load(folder, cuda)
   } catch (error) {

@@ -4,7 +4,10 @@ import { create } from "@hmx/engine-torch"
 import type { Engine, Tensor } from "@hmx/lm"
 import { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "@hmx/lm"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { engineOn } from "../src/create.ts"
 import { outOfMemory } from "../src/Dispatcher.ts"
+import { findTorch, here } from "../src/findTorch.ts"
+import { load } from "../src/Natives.ts"
 import { absent } from "./_internals/present.ts"
 
 /** The upper half of an f32: bf16 by truncation. */
@@ -231,6 +234,14 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
   })
   test("a CUDA device that is not there is said", async () => {
     await expect(create({ device: "cuda:100" })).rejects.toThrow(EngineUnavailable)
+    // As torch says it where there are others.
+    const natives = await load(findTorch(here), false)
+    const none = { ...natives, emptyStrided: () => 1, what: () => "CUDA error: invalid device ordinal" }
+    expect(() => engineOn(none, 9, undefined, undefined)).toThrow(
+      /^device: found cuda:9: .*invalid device ordinal.*; expected a CUDA device of this machine, or cpu$/s,
+    )
+    const full = { ...natives, emptyStrided: () => 1, what: () => "CUDA out of memory. Tried to allocate 2.00 GiB." }
+    expect(() => engineOn(full, 0, undefined, undefined)).toThrow(EngineOutOfMemory)
   })
   test.each([
     ["10000", {}],

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { Errors } from "hmx"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type { Engine } from "../Engine.ts"
-import { EngineOutOfMemory } from "../Engine.ts"
+import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
 import { Desk } from "./Desk.ts"
 import { LocalModel } from "./LocalModel.ts"
 import type { Call, Hello, Start } from "./protocol.ts"
@@ -14,11 +14,22 @@ import { encodeFailure } from "./protocol.ts"
 const port = parentPort
 if (port === null) throw new Error("this module is the entry of a worker thread")
 
+/** What an engine says of options that it does not have is the user's mistake here, who chose them. */
+const made = async (creating: Promise<Engine>): Promise<Engine> => {
+  try {
+    return await creating
+  } catch (thrown) {
+    if (!(thrown instanceof EngineMisuse)) throw thrown
+    const [what = "", expected = "other options"] = thrown.message.replace(/^create: /, "").split("; expected ", 2)
+    throw new Errors.BadInput({ where: "the engine's options", found: what, expected })
+  }
+}
+
 const load = async ({ chat, checkpointFolder, engineModule, engineOptions }: Start): Promise<LocalModel> => {
   const found: { readonly create?: (options: unknown) => Promise<Engine> } = await import(engineModule)
   if (typeof found.create !== "function")
     throw new Errors.BadInput({ where: engineModule, found: "no create function", expected: "an engine's module" })
-  const engine = await found.create(engineOptions)
+  const engine = await made(found.create(engineOptions))
   const exit = Effect.runSyncExit(LocalModel.load(engine, checkpointFolder, { chat }))
   if (Exit.isSuccess(exit)) return exit.value
   const { limit } = engine.memory()

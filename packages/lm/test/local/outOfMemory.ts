@@ -49,6 +49,25 @@ const expectTyped = (thrown: unknown) => {
   if (thrown instanceof EngineOutOfMemory) expect(thrown.bytes).toBeGreaterThan(0)
 }
 
+/** What a run throws where memory is full from the `at`th time on that it asks whether to stop; nothing of it stays. */
+const fullAt = (engine: Engine, at: number, run: (asked: () => boolean) => unknown) => {
+  const before = engine.memory()
+  const ballast: Array<Tensor> = []
+  let asked = 0
+  let thrown: unknown
+  try {
+    run(() => {
+      if (asked++ === at) ballast.push(fill(engine, 64))
+      return false
+    })
+  } catch (error) {
+    thrown = error
+  }
+  engine.free(...ballast)
+  expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
+  return { thrown, asked }
+}
+
 /** `make` makes the engine with a limit in bytes. */
 export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void => {
   /** A model with an adapter that keeps nothing from one call to the next. */
@@ -57,25 +76,6 @@ export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void =>
     const model = Effect.runSync(LocalModel.load(engine, checkpoint, { prefixBytes: 0 }))
     model.createAdapter("policy", { rank: 4 }, 1)
     return { engine, model }
-  }
-
-  /** What a run throws where memory is full from the `at`th time on that it asks whether to stop; nothing of it stays. */
-  const fullAt = (engine: Engine, at: number, run: (asked: () => boolean) => unknown) => {
-    const before = engine.memory()
-    const ballast: Array<Tensor> = []
-    let asked = 0
-    let thrown: unknown
-    try {
-      run(() => {
-        if (asked++ === at) ballast.push(fill(engine, 64))
-        return false
-      })
-    } catch (error) {
-      thrown = error
-    }
-    engine.free(...ballast)
-    expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
-    return { thrown, asked }
   }
 
   describe("out of memory", () => {

@@ -6,7 +6,7 @@ import type { LayerLora, Project } from "./forward.ts"
 import { project } from "./forward.ts"
 import { biasOf, inputGroups } from "./inputGroups.ts"
 import { merged } from "./merged.ts"
-import type { LayerWeights, Weights } from "./Weights.ts"
+import type { Weights } from "./Weights.ts"
 
 /** A group's weights. */
 interface Packed {

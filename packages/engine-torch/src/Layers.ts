@@ -21,6 +21,9 @@ export type ComputeOf = (stored: "bf16" | "f16") => DType
  */
 const WIDENED = 1 << 22
 
+/** Multiplications of a product that takes as long as waking another thread: about 50 µs. */
+const TINY = 1 << 21
+
 /** The product in f32 with a narrow weight, widened as it is used. */
 function widening(ops: Ops, x: Handle, w: Handle, few: boolean): Handle {
   const [O = 0, I = 0] = w.shape
@@ -70,7 +73,11 @@ export function linear(
   lora: Lora | undefined,
 ): Handle {
   if (w.storage.packed === true) return alone(ops, x, w, bias, lora)
-  return evenRows(ops, x, w.size, (rows) => together(ops, rows, w, compute, bias, lora))
+  return evenRows(ops, x, w.size, (rows) => {
+    const run = () => together(ops, rows, w, compute, bias, lora)
+    const tiny = ops.onHost && (rows.shape[0] ?? 0) * w.size <= TINY && !ops.tracks(rows, w)
+    return tiny ? onOneThread(ops, run) : run()
+  })
 }
 
 /** With a packed weight, for which rows need no company. */

@@ -21,6 +21,9 @@ export type ComputeOf = (stored: "bf16" | "f16") => DType
  */
 const WIDENED = 1 << 22
 
+/** Multiplications of a product that takes as long as waking another thread: about 50 µs. */
+const TINY = 1 << 21
+
 /** The product in f32 with a narrow weight, widened as it is used. */
 function widening(ops: Ops, x: Handle, w: Handle, few: boolean): Handle {
   const [O = 0, I = 0] = w.shape
@@ -70,7 +73,11 @@ export function linear(
   lora: Lora | undefined,
 ): Handle {
   if (w.storage.packed === true) return alone(ops, x, w, bias, lora)
-  return evenRows(ops, x, w.size, (rows) => together(ops, rows, w, compute, bias, lora))
+  return evenRows(ops, x, w.size, (rows) => {
+    const run = () => together(ops, rows, w, compute, bias, lora)
+    const tiny = ops.onHost && (rows.shape[0] ?? 0) * w.size <= TINY && !ops.tracks(rows, w)
+    return tiny ? onOneThread(ops, run) : run()
+  })
 }
 
 /** With a packed weight, for which rows need no company. */
@@ -118,7 +125,7 @@ export function rmsNorm(ops: Ops, x: Handle, w: Handle, eps: number): Handle {
 export function rotary(ops: Ops, x: Handle, cos: Handle, sin: Handle): Handle {
   const half = (x.shape[2] ?? 0) / 2
   const [both, signed] = wide(ops, cos, sin)
-  const turned = ops.roll(x, half, 2)
+  const turned = ops.run(ops.o.roll, { shape: x.shape }, x, [half], [2])
   return ops.subtract(ops.mul(x, both, x.shape), ops.mul(turned, signed, x.shape), -1, x.shape)
 }
 
@@ -133,63 +140,6 @@ function wide(ops: Ops, cos: Handle, sin: Handle): readonly [Handle, Handle] {
     cos.beside = { other: sin, made: [both, signed] }
   }
   return [both, signed]
-}
-
-/** q [B, Tq, H, D], k and v [B, Tk, K, D], bias [B or 1, Tq, Tk] → [B, Tq, H, D]. */
-export function attention(
-  ops: Ops,
-  q: Handle,
-  k: Handle,
-  v: Handle,
-  bias: Handle,
-  { scale, softcap }: { readonly scale: number; readonly softcap: number | undefined },
-): Handle {
-  if (q.size === 0 || k.size === 0) {
-    // No kernel takes an empty axis: zeros, with gradients of zero.
-    const zeros = (t: Handle) => ops.filled(t.shape, 0)
-    const run = () => [zeros(q)] as const
-    return ops.custom(
-      [q, k, v],
-      () => [q, k, v],
-      1,
-      run,
-      (_, saved) => saved.map(zeros),
-    )[0]
-  }
-  return softcap === undefined ? fused(ops, q, k, v, bias, scale) : capped(ops, q, k, v, bias, scale, softcap)
-}
-
-function fused(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number): Handle {
-  const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
-  const [, Tk = 0, K = 0] = k.shape
-  const heads = (t: Handle) => ops.permute(t, [0, 2, 1, 3])
-  if (Tq === 1 && ops.flash !== undefined) {
-    // The queries of one key head are its rows: keys are read once for all of them.
-    const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, 1, Tk])
-    const mixed = ops.flash(ops.reshape(q, [B, K, H / K, D]), heads(k), heads(v), mask, scale)
-    return ops.reshape(mixed, q.shape)
-  }
-  const [qs, ks, vs] = [heads(q), heads(k), heads(v)]
-  const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, Tq, Tk])
-  // The derivative keeps each row's log Σ exp.
-  const made = { shape: [B, H, Tq, D], saved: [qs, ks, vs, mask], savesResult: true, hidden: 4 * B * H * Tq } as const
-  return heads(ops.run(ops.o.sdpa, made, qs, ks, vs, mask, 0, false, scale, H !== K))
-}
-
-/** No fused kernel bends the scores, so they are made: [B, K, G, Tq, Tk], G query heads to a key head. */
-function capped(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number, softcap: number): Handle {
-  const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
-  const [, Tk = 0, K = 0] = k.shape
-  const G = H / K
-  const queries = ops.reshape(ops.permute(ops.reshape(q, [B, Tq, K, G, D]), [0, 2, 3, 1, 4]), [B * K, G * Tq, D])
-  const keys = ops.reshape(ops.permute(k, [0, 2, 3, 1]), [B * K, D, Tk])
-  const values = ops.reshape(ops.permute(v, [0, 2, 1, 3]), [B * K, Tk, D])
-  const raw = ops.reshape(ops.bmm(queries, keys), [B, K, G, Tq, Tk])
-  const bent = ops.scale(ops.tanh(ops.scale(raw, scale / softcap)), softcap)
-  const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, 1, Tq, Tk])
-  const weights = ops.softmax(ops.subtract(bent, mask, -1, bent.shape))
-  const mixed = ops.reshape(ops.bmm(ops.reshape(weights, [B * K, G * Tq, Tk]), values), [B, K, G, Tq, D])
-  return ops.reshape(ops.permute(mixed, [0, 3, 1, 2, 4]), [B, Tq, H, D])
 }
 
 export function gatedMlp(ops: Ops, gate: Handle, up: Handle, activation: "silu" | "gelu_tanh"): Handle {

@@ -81,7 +81,7 @@ function forward(
         if (cap !== undefined && !sloped) ops.ledger.free(cap)
         const logp = ops.run(ops.o.logSoftmax, { shape: z.shape }, z, -1, false)
         ops.ledger.free(z)
-        const ids = ops.column(ops.narrow(targets, 0, start, n))
+        const ids = column(ops, ops.narrow(targets, 0, start, n))
         const chosen = ops.run(ops.o.gather, { shape: [n, 1] }, logp, 1, ids, false)
         const p = ops.run(ops.o.exp, { shape: logp.shape }, logp)
         ops.into(ops.o.mulInto, logp, p)
@@ -137,7 +137,7 @@ function backward(
       const g = ops.scale(ops.reshape(ops.narrow(dy, 0, start, n), [n, 1]), 1 / options.temperature)
       const p = ops.softmax(z)
       ops.ledger.free(z)
-      const dz = throughSoftmax(ops, p, cap, ops.column(ops.narrow(targets, 0, start, n)), g)
+      const dz = throughSoftmax(ops, p, cap, column(ops, ops.narrow(targets, 0, start, n)), g)
       return {
         dw: before && ops.subtract(before, ops.mm(ops.permute(dz, [1, 0]), rows), -1, w.shape),
         dh: wanted[0] === true ? ops.cast(ops.mm(ops.cast(dz, weight.dtype), weight), "f32") : undefined,
@@ -149,4 +149,12 @@ function backward(
   }
   const none = N === 0 && wanted[0] === true ? ops.filled(h.shape, 0) : undefined
   return [dhs.length === 0 ? none : ops.cat(dhs, 0), dw]
+}
+
+/** Indices as torch's gather and scatter want them: 64 bits, a column. */
+function column({ dispatcher, ledger, o }: Ops, ids: Handle): Handle {
+  const wide = dispatcher.one(o.to, ids.native, dispatcher.natives.i64, false, false, undefined)
+  const native = dispatcher.one(o.reshape, wide, [ids.size, 1])
+  dispatcher.delete(wide)
+  return ledger.share({ bytes: 8 * ids.size, users: 0 }, native, [ids.size, 1], "i32")
 }

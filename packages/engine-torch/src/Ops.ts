@@ -91,11 +91,8 @@ export class Ops implements TapeOps {
     return this.#enter(result, made, tracked)
   }
   /** The shorter ways, while nothing is recorded. */
-  get #plain(): Direct | undefined {
+  get plain(): Direct | undefined {
     return this.tape === undefined ? this.#direct : undefined
-  }
-  #room(shape: ReadonlyArray<number>, dtype: DType): void {
-    this.ledger.admit(bytesOf(shape, dtype))
   }
 
   /** Runs an operator that writes into its first argument, a tensor that no graph has seen. */
@@ -204,12 +201,10 @@ export class Ops implements TapeOps {
   /** Copies a tensor over part of another, which no graph has seen. */
   write(whole: Handle, x: Handle, axis: number, start: number): void {
     const { dispatcher, o } = this
-    const direct = this.#plain
+    const direct = this.plain
     const length = x.shape[axis] ?? 0
-    const part =
-      direct === undefined
-        ? dispatcher.one(o.narrow, whole.native, axis, start, length)
-        : direct.narrow(whole.native, axis, start, length)
+    const place = [whole.native, axis, start, length] as const
+    const part = direct === undefined ? dispatcher.one(o.narrow, ...place) : direct.narrow(...place)
     dispatcher.delete(dispatcher.one(o.copyInto, part, x.native, false))
     dispatcher.delete(part)
   }
@@ -244,7 +239,7 @@ export class Ops implements TapeOps {
 
   /** Enters the result of an elementwise operation, whose first input decides how it lies. */
   #like(x: Handle, shape: ReadonlyArray<number>, run: () => Pointer): Handle {
-    this.#room(shape, "f32")
+    this.ledger.admit(bytesOf(shape, "f32"))
     const y = this.ledger.enter(run(), shape, "f32")
     y.contiguous = x.ordered && x.shape.length === shape.length && x.size === y.size
     return y
@@ -254,7 +249,7 @@ export class Ops implements TapeOps {
 
   /** A view where the layout allows it, else a copy. */
   reshape(x: Handle, shape: ReadonlyArray<number>): Handle {
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined && x.contiguous) {
       const view = this.ledger.share(x.storage, direct.reshape(x.native, shape), shape, x.dtype)
       view.contiguous = true
@@ -275,13 +270,13 @@ export class Ops implements TapeOps {
   }
   permute(x: Handle, perm: ReadonlyArray<number>): Handle {
     const shape = perm.map((p) => x.shape[p] ?? 0)
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) return this.ledger.share(x.storage, direct.permute(x.native, perm), shape, x.dtype)
     return this.run(this.o.permute, { shape, dtype: x.dtype, view: x.storage }, x, perm)
   }
   narrow(x: Handle, axis: number, start: number, length: number): Handle {
     const shape = x.shape.with(axis, length)
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) {
       const view = this.ledger.share(x.storage, direct.narrow(x.native, axis, start, length), shape, x.dtype)
       view.contiguous = x.contiguous && axis === 0
@@ -295,10 +290,10 @@ export class Ops implements TapeOps {
     let along = 0
     for (const x of xs) along += x.shape[axis] ?? 0
     const shape = (first?.shape ?? []).with(axis, along)
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined && xs.length <= MOST_AT_ONCE) {
       const dtype = first?.dtype ?? "f32"
-      this.#room(shape, dtype)
+      this.ledger.admit(bytesOf(shape, dtype))
       const natives = xs.map((x) => x.native)
       const y = this.ledger.enter(direct.cat(natives, axis), shape, dtype)
       // Of four axes and more it may keep an order of channels.
@@ -331,7 +326,7 @@ export class Ops implements TapeOps {
 
   /** a − factor · b */
   subtract(a: Handle, b: Handle, factor: number, shape: ReadonlyArray<number>): Handle {
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) {
       return this.#like(a, shape, () => direct.add(a.native, b.native, -factor))
     }
@@ -342,7 +337,7 @@ export class Ops implements TapeOps {
     return this.#enter(this.dispatcher.subtract(native(a), native(b), factor), { shape }, tracked)
   }
   mul(a: Handle, b: Handle, shape: ReadonlyArray<number>): Handle {
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) {
       return this.#like(a, shape, () => direct.mul(a.native, b.native))
     }
@@ -350,7 +345,7 @@ export class Ops implements TapeOps {
     return this.run(this.o.mul, { shape, saved }, a, b)
   }
   scale(x: Handle, factor: number): Handle {
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) {
       return this.#like(x, x.shape, () => direct.scale(x.native, factor))
     }
@@ -380,7 +375,7 @@ export class Ops implements TapeOps {
   /** x / √(mean(x²) + eps) · w over the last axis; `hidden` bytes are what the derivative keeps beside x and w. */
   rmsNorm(x: Handle, w: Handle, eps: number, hidden: number): Handle {
     const width = x.shape.at(-1) ?? 1
-    const direct = this.#plain
+    const direct = this.plain
     if (direct !== undefined) {
       return this.#like(x, x.shape, () => direct.rmsNorm(x.native, width, w.native, eps))
     }
@@ -392,35 +387,12 @@ export class Ops implements TapeOps {
     y.contiguous = true
     return y
   }
-  /** Indices as torch's gather and scatter want them: 64 bits, a column. */
-  column(ids: Handle): Handle {
-    const { dispatcher, o } = this
-    const wide = dispatcher.one(o.to, ids.native, dispatcher.natives.i64, false, false, undefined)
-    const native = dispatcher.one(o.reshape, wide, [ids.size, 1])
-    dispatcher.delete(wide)
-    return this.ledger.share({ bytes: 8 * ids.size, users: 0 }, native, [ids.size, 1], "i32")
-  }
   mm(a: Handle, b: Handle): Handle {
     return this.run(this.o.mm, { shape: [a.shape[0] ?? 0, b.shape[1] ?? 0], dtype: a.dtype, saved: [a, b] }, a, b)
   }
   bmm(a: Handle, b: Handle): Handle {
     const [n = 0, i = 0] = a.shape
     return this.run(this.o.bmm, { shape: [n, i, b.shape[2] ?? 0], saved: [a, b] }, a, b)
-  }
-  roll(x: Handle, by: number, axis: number): Handle {
-    const y = this.run(this.o.roll, { shape: x.shape }, x, [by], [axis])
-    y.contiguous = x.shape.length < 4
-    return y
-  }
-  /** See `Direct.flash`; undefined where it cannot be called, or a tape would not see it. */
-  get flash() {
-    const direct = this.#plain
-    if (direct === undefined) return undefined
-    return (q: Handle, k: Handle, v: Handle, mask: Handle, scale: number): Handle => {
-      this.#room(q.shape, "f32")
-      const y = direct.flash(q.native, k.native, v.native, mask.native, scale)
-      return this.ledger.enter(y, q.shape, "f32")
-    }
   }
   softmax(x: Handle): Handle {
     return this.run(this.o.softmax, { shape: x.shape, savesResult: true }, x, -1, false)

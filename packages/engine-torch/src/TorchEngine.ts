@@ -18,13 +18,13 @@ import type {
   Vjp,
 } from "@hmx/lm"
 import { broadcastShape, checkPositive, checkShape, checkSize, engineArguments, misuse, sizeOf } from "@hmx/lm"
+import { attention } from "./attention.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import type { ComputeType } from "./computeType.ts"
 import { computeType } from "./computeType.ts"
-import { evenKeys } from "./even.ts"
 import { expSums } from "./expSums.ts"
 import { fromFile } from "./fromFile.ts"
-import { attention, gatedMlp, linear, rmsNorm, rotary } from "./Layers.ts"
+import { gatedMlp, linear, rmsNorm, rotary } from "./Layers.ts"
 import type { Handle } from "./Ledger.ts"
 import { Ledger } from "./Ledger.ts"
 import { logProbs } from "./LogProbs.ts"
@@ -40,8 +40,6 @@ import { vjpOf } from "./vjpOf.ts"
 
 /** Logits that exist at one time when the caller does not say: 64 MiB. */
 const LOGITS_AT_ONCE = 16 * 1024 * 1024
-/** Added to the score of a key that is not seen. */
-const UNSEEN = -1e9
 
 export class TorchEngine implements Engine {
   readonly #ledger: Ledger
@@ -264,26 +262,8 @@ export class TorchEngine implements Engine {
     const ks = this.#own(k, at, "f32")
     const vs = this.#own(v, at, "f32")
     const bias = this.#own(options.bias, at, "f32")
-    const { Tk } = engineArguments.attention(qs, ks, vs, options)
-    const how = { scale: options.scale, softcap: options.softcap }
-    const ops = this.#ops
-    const [, queries = 0, heads = 0, size = 0] = qs.shape
-    // Only where the queries of a key head go together.
-    const together =
-      ops.flash === undefined || options.softcap !== undefined ? 1 : heads / Math.max(1, ks.shape[2] ?? 1)
-    const shape = { keys: Tk, queries, size, together }
-    return this.#ledger.scope(() =>
-      evenKeys(ops, shape, (keys) => {
-        // Keys behind the mask come from a cache's room, or are zeros.
-        const some = (t: Handle) => {
-          const [n = 0, room = 0, heads = 0, size = 0] = t.shape
-          if (room >= keys) return room === keys ? t : ops.narrow(t, 1, 0, keys)
-          return ops.cat([t, ops.filled([n, keys - room, heads, size], 0)], 1)
-        }
-        const mask = keys === Tk ? bias : ops.cat([bias, ops.filled([bias.shape[0] ?? 1, 1, keys - Tk], UNSEEN)], 2)
-        return attention(ops, qs, some(ks), some(vs), mask, how)
-      }),
-    )
+    engineArguments.attention(qs, ks, vs, options)
+    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, options))
   }
   gatedMlp(gate: Tensor, up: Tensor, activation: "silu" | "gelu_tanh"): Tensor {
     const at = "gatedMlp"

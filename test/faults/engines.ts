@@ -28,6 +28,9 @@ export interface Faulted {
   readonly refused: number
   /** The largest difference of a gradient, relative to its norm. */
   readonly difference: number
+  /** Runs in which one product of a layer was NaN, and those that went on without it or ended in a typed error. */
+  readonly nans: number
+  readonly answered: number
   /** Runs whose worker died once, and those of them with the bytes of the undisturbed one. */
   readonly deaths: number
   readonly reloaded: number
@@ -54,7 +57,11 @@ const gradient = (checkpoint: string): Float32Array => {
 const norm = (xs: Float32Array): number => Math.sqrt(xs.reduce((sum, x) => sum + x * x, 0))
 
 /** Runs nano so often with a fault of each kind, at operations that the seed decides. */
-export const fault = (engine: EngineName, counts: { readonly ooms: number; readonly deaths: number }, seed: number) =>
+export const fault = (
+  engine: EngineName,
+  counts: { readonly ooms: number; readonly nans: number; readonly deaths: number },
+  seed: number,
+) =>
   inFolder((folder) =>
     Effect.gen(function* () {
       const orders = new Int32Array(new SharedArrayBuffer(4 * Orders.length))
@@ -92,7 +99,7 @@ export const fault = (engine: EngineName, counts: { readonly ooms: number; reado
       }
 
       const problems: Array<string> = []
-      let [recovered, refused, reloaded, difference] = [0, 0, 0, 0]
+      let [recovered, refused, answered, reloaded, difference] = [0, 0, 0, 0, 0]
       const next = random(seed)
       const [operations, first, plain] = yield* Effect.gen(function* () {
         const lm: Service = yield* LanguageModel
@@ -129,7 +136,32 @@ export const fault = (engine: EngineName, counts: { readonly ooms: number; reado
           if (apart <= 1e-5) recovered++
           else told(`its gradient differs by ${apart} (${made.notes.join("; ")})`)
         }
-        return [total, whole.run, remains(whole.run)] as const
+        const files = remains(whole.run)
+        for (let i = 0; i < counts.nans; i++) {
+          const at = 1 + Math.floor(next() * total)
+          begin(Orders.notFinite, at)
+          const made = yield* once(model, `nan-${i}`)
+          orders.fill(0)
+          const told = (what: string) => problems.push(`${engine}, NaN from operation ${at} of ${total}: ${what}`)
+          yield* lm.dropAdapter("policy")
+          const after = yield* lm.memory()
+          if (after.tensors !== rest.tensors || after.live !== rest.live)
+            told(`${after.tensors - rest.tensors} tensors and ${after.live - rest.live} bytes are left`)
+          if (made.exit._tag === "Failure") {
+            const typed = Cause.hasDies(made.exit.cause) ? undefined : Cause.squash(made.exit.cause)
+            if (typed instanceof RunFailed && typed.error === "NonFinite") answered++
+            else told(JSON.stringify(made.exit.cause).slice(0, 500))
+          } else {
+            // Either the update is dropped and told, or what was asked again alone is as if nothing had been.
+            const [one, two] = [1, 2].map((step) => gradient(`${made.run}/checkpoints/step-${step}`))
+            const alike = differing(files, remains(made.run)).length === 0
+            if ([one, two].some((found) => found?.every(Number.isFinite) !== true)) told("it was trained on")
+            else if (!alike && !made.notes.some((note) => note.includes("not finite")))
+              told(`nobody said so (${made.notes.join("; ")})`)
+            else answered++
+          }
+        }
+        return [total, whole.run, files] as const
       }).pipe(Effect.provide(layer))
 
       for (let i = 0; i < counts.deaths; i++) {
@@ -159,6 +191,8 @@ export const fault = (engine: EngineName, counts: { readonly ooms: number; reado
         ooms: counts.ooms,
         recovered,
         refused,
+        nans: counts.nans,
+        answered,
         difference,
         deaths: counts.deaths,
         reloaded,

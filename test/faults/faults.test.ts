@@ -15,10 +15,10 @@ describe("a run that is killed", () => {
 })
 
 describe("nano on an engine that fails", () => {
-  it("for want of room, or with its worker, is trained all the same, and leaves no tensor behind", async () => {
-    const found = await fault("tfjs", { ooms: 6, deaths: 1 }, 3)
+  it("for want of room, by a NaN, or with its worker, is trained all the same, and leaves no tensor behind", async () => {
+    const found = await fault("tfjs", { ooms: 6, nans: 4, deaths: 1 }, 3)
     expect(found.problems).toEqual([])
-    expect([found.recovered + found.refused, found.reloaded]).toEqual([6, 1])
+    expect([found.recovered + found.refused, found.answered, found.reloaded]).toEqual([6, 4, 1])
     expect(found.recovered).toBeGreaterThan(3)
     expect(found.operations).toBeGreaterThan(1000)
   })

@@ -1,11 +1,12 @@
 /**
  * Breaks runs on purpose, prints what became of them as a table, and then as one line of JSON. Exit 1 where anything was lost.
  *
- *   npm run test:faults -- [--kills 200] [--nano 20] [--ooms 60] [--deaths 6] [--runs 100] [--seed 1] [--engine tfjs] [--engine torch]
+ *   npm run test:faults -- [--kills 200] [--nano 20] [--ooms 60] [--nans 12] [--deaths 6] [--runs 100] [--seed 1] [--engine tfjs] [--engine torch]
  *
  * --kills N   processes of a run that are killed (SIGKILL) at moments which the seed decides: --nano of them train nano, a sixth of the
  *             rest dies by the clock, and the others at a counted change to the disk or call of a scripted model
  * --ooms N    runs of nano in which some operation of the engine finds no room, each second one twice
+ * --nans N    runs of nano in which one product of a layer is NaN
  * --deaths N  runs of nano whose worker dies at some operation
  * --runs N    runs at once on one store
  */
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     kills: { type: "string", default: "200" },
     nano: { type: "string", default: "20" },
     ooms: { type: "string", default: "60" },
+    nans: { type: "string", default: "12" },
     deaths: { type: "string", default: "6" },
     runs: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
@@ -53,11 +55,16 @@ const faulted: Array<Faulted> = []
 for (const engine of values.engine) {
   if (!isEngine(engine))
     throw new RangeError(`--engine: found ${engine}; expected ${Object.keys(engines).join(" or ")}`)
-  const counts = { ooms: number(values.ooms, "ooms"), deaths: number(values.deaths, "deaths") }
+  const counts = {
+    ooms: number(values.ooms, "ooms"),
+    nans: number(values.nans, "nans"),
+    deaths: number(values.deaths, "deaths"),
+  }
   const found = await fault(engine, counts, seed)
   faulted.push(found)
   const refused = `${found.refused} typed errors, gradients within ${found.difference.toExponential(1)}`
   row(`no room, nano on ${engine}`, found.ooms, found.recovered, refused)
+  row(`NaN in a layer, nano on ${engine}`, found.nans, found.answered)
   row(`worker dead, nano on ${engine}`, found.deaths, found.reloaded)
 }
 const together = await many(number(values.runs, "runs"))
@@ -87,6 +94,8 @@ process.stdout.write(
     oomsRecovered: sum((f) => f.recovered),
     oomsRefused: sum((f) => f.refused),
     ooms: sum((f) => f.ooms),
+    nansAnswered: sum((f) => f.answered),
+    nans: sum((f) => f.nans),
     deathsReloaded: sum((f) => f.reloaded),
     deaths: sum((f) => f.deaths),
     bytesEqual: !lost,

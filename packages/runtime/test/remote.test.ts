@@ -21,6 +21,7 @@ import { questions, updates } from "./experiment.ts"
 
 const away = new Errors.RemoteUnavailable({ url: "http://judge", reason: "refused" })
 const garbled = new Errors.Unparseable({ text: "maybe" })
+const limited = (retryAfterMs: number | null) => new Errors.RateLimited({ url: "http://judge", retryAfterMs })
 const advantages = new Artefact.Advantages({ values: [1, 0, -1], mean: 0, std: 1 })
 
 /** One step of two groups, whose first asks of a server fail; and how often it was asked. */
@@ -79,7 +80,6 @@ describe("a server", () => {
 
   it.effect("that is asked too often is left alone for as long as it says, and up to a minute", () =>
     Effect.gen(function* () {
-      const limited = (retryAfterMs: number | null) => new Errors.RateLimited({ url: "http://judge", retryAfterMs })
       const patient = yield* asking(limited(20_000), 2)
       expect([patient.asked, patient.value._tag]).toEqual([4, "Success"])
       expect(patient.seconds).toBeGreaterThanOrEqual(40)

@@ -158,7 +158,7 @@ export class LocalModel {
           expected: `at most ${spec.context}, the model's context`,
         })
     })
-    return this.#byAdapter(requests, (lora, of, indices) =>
+    const sampled = this.#byAdapter(requests, (lora, of, indices) =>
       generate(this.decoder, of, {
         lora,
         prefixes: { cache: this.#prefixes, policy: lora },
@@ -178,6 +178,8 @@ export class LocalModel {
         },
       }),
     )
+    for (const completions of sampled) for (const { logprobs } of completions) this.#figures(logprobs)
+    return sampled
   }
 
   logprobs(requests: ReadonlyArray<LogprobsRequest>, control?: Control): ReadonlyArray<ReadonlyArray<number>> {
@@ -201,7 +203,7 @@ export class LocalModel {
         sequenceLogProbs(this.decoder, lora, of, { ...options, prefixes: { cache: this.#prefixes, policy: lora } }),
       ).forEach((values, i) => {
         const request = same[i]
-        if (request !== undefined) results.set(request, Array.from(values.logprobs))
+        if (request !== undefined) results.set(request, this.#figures(Array.from(values.logprobs)))
       })
     }
     return requests.map((request) => results.get(request) ?? [])
@@ -328,6 +330,13 @@ export class LocalModel {
     this.dropAdapter(name)
     this.#adapters.set(name, lora)
     return lora.digest()
+  }
+
+  /** Log-probabilities that are figures: of logits that are not finite nothing is drawn or read, and no kept beginning may have them. */
+  #figures(logprobs: ReadonlyArray<number>): ReadonlyArray<number> {
+    if (!logprobs.some(Number.isNaN)) return logprobs
+    this.#prefixes.clear()
+    throw new Errors.NonFinite({ tensor: "logits" })
   }
 
   /** Once more without the kept prefixes where memory ran out. */

@@ -267,74 +267,78 @@ describe("arms", () => {
   )
 })
 
-describe("a judge on a server", () => {
-  const arms = (path: string, files: MemoryFiles, groups: { readonly inFlight?: number } = {}) => {
-    const even = Rubric.make("even", {
-      version: 1,
-      criteria: [{ name: "even", ask: "Is it even?", anchors: { low: "no", high: "yes" }, weight: 1 }],
-      scale: { min: 0, max: 1 },
-      readOut: Rubric.yesNo(),
-    })
-    const of = Experiment.make("judged", {
-      model: Model.nano,
-      prompts: Prompts.inline(["What is 1 + 1?", "What is 2 + 2?", "What is 3 + 3?"], {
-        perStep: 2,
-        heldOut: ["One?"],
-      }),
-      memory: "1 GiB",
-      steps: 3,
-      seed: 7,
-      ...groups,
-    }).pipe(
-      Sample.stage({ groupSize: 3, maxNewTokens: 24 }),
-      SelfJudge.stage({ rubric: even, judge: "remote", unfinished: "judge" }),
-      GroupAdvantage.stage({ scale: "group" }),
-      LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
-      Evaluate.stage({ tasks: [updates] }),
-    )
-    const both = contrast(of, { human: (arm) => arm.reward(even), reverse: (arm) => arm.reward(even.reversed()) })
-    /** Adapters that are in memory, the most at a time; and how many of the model's calls were in work at once. */
-    let [most, now] = [0, new Set<string>()]
-    /** From the first call to the end of the last. */
-    let [begin, end] = [Number.POSITIVE_INFINITY, 0]
-    const seen = Effect.map(Clock.currentTimeMillis, (time) => {
-      begin = Math.min(begin, time)
-      end = time
-    })
-    const after = <A, E>(millis: number, effect: Effect.Effect<A, E>) =>
-      Effect.tap(Effect.andThen(seen, Effect.delay(effect, millis)), () => seen)
-    const model = changed(
-      (lm) => ({
-        sample: (request) => after(100, lm.sample(request)),
-        loadState: (adapter, from, what) =>
-          Effect.tap(lm.loadState(adapter, from, what), () =>
-            Effect.sync(() => {
-              now.add(adapter)
-              most = Math.max(most, now.size)
-            }),
-          ),
-        dropAdapter: (adapter) => Effect.tap(lm.dropAdapter(adapter), () => Effect.sync(() => now.delete(adapter))),
-      }),
-      scripted({ files }),
-    )
-    const server = RemoteJudge.of({
-      identity: "server",
-      read: (readings) =>
-        after(400, Effect.succeed(readings.map((_, k) => ({ logprobs: k % 2 === 0 ? [-0.1, -2] : [-2, -0.1] })))),
-    })
-    const work = runArms(both, armsOptions(path, model)).pipe(
-      Effect.provideService(RemoteJudge, server),
-      Effect.provide(files.layer),
-    )
-    return Effect.map(inSimulatedTime(work), ({ value }) => ({ took: end - begin, most, ends: ends(value) }))
-  }
+/** Two arms of three steps whose answers take 0.1 s and whose judge, on a server, takes 0.4 s. */
+const judgedArms = (path: string, files: MemoryFiles, groups: { readonly inFlight?: number } = {}) => {
+  const even = Rubric.make("even", {
+    version: 1,
+    criteria: [{ name: "even", ask: "Is it even?", anchors: { low: "no", high: "yes" }, weight: 1 }],
+    scale: { min: 0, max: 1 },
+    readOut: Rubric.yesNo(),
+  })
+  const of = Experiment.make("judged", {
+    model: Model.nano,
+    prompts: Prompts.inline(["What is 1 + 1?", "What is 2 + 2?", "What is 3 + 3?"], {
+      perStep: 2,
+      heldOut: ["One?"],
+    }),
+    memory: "1 GiB",
+    steps: 3,
+    seed: 7,
+    ...groups,
+  }).pipe(
+    Sample.stage({ groupSize: 3, maxNewTokens: 24 }),
+    SelfJudge.stage({ rubric: even, judge: "remote", unfinished: "judge" }),
+    GroupAdvantage.stage({ scale: "group" }),
+    LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo" }),
+    Evaluate.stage({ tasks: [updates] }),
+  )
+  const both = contrast(of, { human: (arm) => arm.reward(even), reverse: (arm) => arm.reward(even.reversed()) })
+  /** Adapters that are in memory, the most at a time; and how many of the model's calls were in work at once. */
+  let [most, now] = [0, new Set<string>()]
+  /** From the first call to the end of the last. */
+  let [begin, end] = [Number.POSITIVE_INFINITY, 0]
+  const seen = Effect.map(Clock.currentTimeMillis, (time) => {
+    begin = Math.min(begin, time)
+    end = time
+  })
+  const after = <A, E>(millis: number, effect: Effect.Effect<A, E>) =>
+    Effect.tap(Effect.andThen(seen, Effect.delay(effect, millis)), () => seen)
+  const model = changed(
+    (lm) => ({
+      sample: (request) => after(100, lm.sample(request)),
+      loadState: (adapter, from, what) =>
+        Effect.tap(lm.loadState(adapter, from, what), () =>
+          Effect.sync(() => {
+            now.add(adapter)
+            most = Math.max(most, now.size)
+          }),
+        ),
+      dropAdapter: (adapter) => Effect.tap(lm.dropAdapter(adapter), () => Effect.sync(() => now.delete(adapter))),
+    }),
+    scripted({ files }),
+  )
+  const server = RemoteJudge.of({
+    identity: "server",
+    read: (readings) =>
+      after(400, Effect.succeed(readings.map((_, k) => ({ logprobs: k % 2 === 0 ? [-0.1, -2] : [-2, -0.1] })))),
+  })
+  const work = runArms(both, armsOptions(path, model)).pipe(
+    Effect.provideService(RemoteJudge, server),
+    Effect.provide(files.layer),
+  )
+  return Effect.map(inSimulatedTime(work), ({ value }) => ({ took: end - begin, most, ends: ends(value) }))
+}
 
+const bytesIn = (of: MemoryFiles) =>
+  [...of.texts()].filter(([name]) => /metrics.jsonl|report.json|adapter|optimizer/.test(name))
+
+describe("a judge on a server", () => {
   it.effect(
     "leaves the model to the other arm, and one adapter at a time in memory; bytes are those of each alone",
     () =>
       Effect.gen(function* () {
         const files = new MemoryFiles()
-        const { ends: how, most, took } = yield* arms(`${files.root}/arms`, files)
+        const { ends: how, most, took } = yield* judgedArms(`${files.root}/arms`, files)
         expect(how).toEqual([
           ["human", "Success"],
           ["reverse", "Success"],
@@ -344,10 +348,8 @@ describe("a judge on a server", () => {
         expect(took).toBe(3 * (100 + 400) + 100)
         // With one group at a time: 6000 one after the other; while one waits for its judge, the other samples.
         const narrow = new MemoryFiles()
-        const one = yield* arms(`${narrow.root}/arms`, narrow, { inFlight: 1 })
+        const one = yield* judgedArms(`${narrow.root}/arms`, narrow, { inFlight: 1 })
         expect([one.most, one.took]).toEqual([1, 3 * 2 * (100 + 400) + 100])
-        const bytesIn = (of: MemoryFiles) =>
-          [...of.texts()].filter(([name]) => /metrics.jsonl|report.json|adapter|optimizer/.test(name))
         expect(bytesIn(narrow)).toEqual(bytesIn(files))
       }),
   )

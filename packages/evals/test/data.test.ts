@@ -57,6 +57,13 @@ describe("files", () => {
   })
 })
 
+/** Options of BBQ as a task on a file with this text. */
+const options = (name: string, text: string) => {
+  const path = folder(name, ["bbq/Age.jsonl"])
+  writeFileSync(join(path, "bbq/Age.jsonl"), text)
+  return tasksIn(path, { names: ["bbq"] }).tasks[0]?.options
+}
+
 describe("tasksIn", () => {
   it("has a task for what is there and a sentence for what is not, each once", () => {
     const path = folder("some", ["bbq/Age.jsonl", "TruthfulQA.csv", "truthfulqa/primer.jsonl"])
@@ -74,11 +81,6 @@ describe("tasksIn", () => {
   })
 
   it("are the same tasks wherever the same files lie, and others where the content is another", () => {
-    const options = (name: string, text: string) => {
-      const path = folder(name, ["bbq/Age.jsonl"])
-      writeFileSync(join(path, "bbq/Age.jsonl"), text)
-      return tasksIn(path, { names: ["bbq"] }).tasks[0]?.options
-    }
     expect(options("here", "one")).toEqual(options("there", "one"))
     expect(options("here", "one")).not.toEqual(options("here", "two"))
   })

@@ -42,7 +42,7 @@ const experiment = Experiment.make("hmx-feel", {
   Sample.stage({ groupSize: 8, maxNewTokens: 128, temperature: 1 }),
   SelfJudge.stage({ rubric: humanLike, judge: "live" }),
   GroupAdvantage.stage({ scale: "group", stdEpsilon: 0.1 }),
-  LoRAUpdate.stage({ rank: 16, learningRate: 2e-5, warmupSteps: 5, loss: "dapo", beta: 0.04, recompute: true }),
+  LoRAUpdate.stage({ rank: 16, learningRate: 2e-5, warmupSteps: 5, loss: "dapo", beta: 0.04 }),
   Evaluate.stage({
     tasks: [
       heldOut(humanLike, "frozen", { maxNewTokens: 128 }),

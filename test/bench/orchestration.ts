@@ -1,9 +1,9 @@
 /**
  * What the runtime costs beside the work. A fake model answers after a fixed time, whatever is asked and however much at once; so
  * the ideal time of a run is known: groups / in flight × (time to sample + time to judge), with what this machine's timers are late. Prints one JSON line: times, the cost of a
- * stage (wall and processor time beyond the ideal), and the heap after each step, collected. Then a second line: of ten steps of
- * `pipelines/reverse.ts` on nano with a store of its own, the time in which the model was asked nothing, from its loading to the run's end:
- * once a run (its start, its evaluations, its end), and a step.
+ * stage (wall and processor time beyond the ideal), and the heap after each step, collected. Then two lines: of ten steps of
+ * `pipelines/reverse.ts` on nano, without a store and with one, the time in which the model was asked nothing, from its loading to the
+ * run's end: once a run (its start, its evaluations, its end), and a step.
  *
  *   node --expose-gc test/bench/orchestration.ts [--groups 10000] [--in-flight 32] [--latency 100] [--steps 5]
  *
@@ -217,43 +217,55 @@ const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; reado
 }
 
 const pipelines = fileURLToPath(new URL("../../pipelines/", import.meta.url))
-const other = mkdtempSync(join(tmpdir(), "hmx-orchestration-"))
-const { idle, layer: nano } = watched()
 const nanoSteps = 10
-/** Of the clock, where the first step begins and where the last one has ended. */
-let [begun, stepped] = [0, 0]
-try {
-  const outcome = await Effect.runPromise(
-    Effect.flatMap(shapeOf(fileURLToPath(checkpoint)), (shape) =>
-      run(
-        { ...reverse, settings: { ...reverse.settings, steps: nanoSteps } },
-        {
-          model: { name: "nano", shape, layer: nano },
-          locate: (file) => {
-            const path = String(file).startsWith("file:") ? fileURLToPath(file) : join(pipelines, String(file))
-            return { path, name: path }
+/** A run on nano, with a store of its own or without: what of it is the runtime's. */
+const onNano = async (store: boolean) => {
+  const other = mkdtempSync(join(tmpdir(), "hmx-orchestration-"))
+  const { idle, layer: nano } = watched()
+  /** Of the clock, where the first step begins and where the last one has ended. */
+  let [begun, stepped] = [0, 0]
+  try {
+    const { seconds: took } = await Effect.runPromise(
+      Effect.flatMap(shapeOf(fileURLToPath(checkpoint)), (shape) =>
+        run(
+          { ...reverse, settings: { ...reverse.settings, steps: nanoSteps } },
+          {
+            model: { name: "nano", shape, layer: nano },
+            locate: (file) => {
+              const path = String(file).startsWith("file:") ? fileURLToPath(file) : join(pipelines, String(file))
+              return { path, name: path }
+            },
+            place: { path: join(other, "run") },
+            source: {},
+            versions: {},
+            store: store ? join(other, "store") : undefined,
+            onEvent: (event) => {
+              if (event._tag === "StepStarted" && event.step === 1) begun = idle()
+              if (event._tag === "StepFinished" && event.step === nanoSteps) stepped = idle()
+            },
           },
-          place: { path: join(other, "run") },
-          source: {},
-          versions: {},
-          store: join(other, "store"),
-          onEvent: (event) => {
-            if (event._tag === "StepStarted" && event.step === 1) begun = idle()
-            if (event._tag === "StepFinished" && event.step === nanoSteps) stepped = idle()
-          },
-        },
-      ),
-    ).pipe(Effect.provide(NodeFileSystem.layer)),
-  )
-  const outsideMs = idle()
-  const share = outsideMs / 1000 / outcome.seconds
-  const perStepMs = (stepped - begun) / nanoSteps
-  const onceMs = outsideMs - (stepped - begun)
-  const nanoRun = { seconds: outcome.seconds, outsideSeconds: outsideMs / 1000, share, onceMs, perStepMs }
-  process.stdout.write(`${JSON.stringify({ nano: nanoRun })}\n`)
-  if (share > 0.01) process.exitCode = 1
-} finally {
-  rmSync(other, { recursive: true, force: true })
+        ),
+      ).pipe(Effect.provide(NodeFileSystem.layer)),
+    )
+    const outsideMs = idle()
+    const perStepMs = (stepped - begun) / nanoSteps
+    const share = outsideMs / 1000 / took
+    return {
+      store,
+      seconds: took,
+      outsideSeconds: outsideMs / 1000,
+      share,
+      onceMs: outsideMs - (stepped - begun),
+      perStepMs,
+    }
+  } finally {
+    rmSync(other, { recursive: true, force: true })
+  }
+}
+for (const store of [false, true]) {
+  const nano = await onNano(store)
+  process.stdout.write(`${JSON.stringify({ nano })}\n`)
+  if (nano.share > 0.01) process.exitCode = 1
 }
 const [, second, last] = [heaps[0], heaps[1], heaps.at(-1)]
 const grown = second !== undefined && last !== undefined && last > 1.1 * second

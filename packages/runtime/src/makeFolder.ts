@@ -56,3 +56,16 @@ export const makeFolder = Effect.fnUntraced(function* (place: Place) {
   yield* failing("make", path)(makeFolders(path))
   return path
 })
+
+/** A new folder that goes away with its scope unless `begun` has been called. */
+export const newFolder = Effect.fnUntraced(function* (place: Place) {
+  const fs = yield* FileSystem.FileSystem
+  let kept = false
+  const path = yield* Effect.acquireRelease(makeFolder(place), (made) =>
+    kept ? Effect.void : Effect.ignore(fs.remove(made, { recursive: true })),
+  )
+  const begun = (): void => {
+    kept = true
+  }
+  return { path, begun }
+})

@@ -6,7 +6,7 @@ import type * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
-import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Stage, Step } from "hmx"
+import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Step } from "hmx"
 import { check } from "./check.ts"
 import type { Cursor } from "./Cursor.ts"
 import { dataService, type Locate } from "./dataService.ts"
@@ -16,11 +16,12 @@ import { BudgetUsed, Meant, type Miswired, type OverBudget, RunFailed } from "./
 import { loaded } from "./Loaded.ts"
 import * as Lock from "./Lock.ts"
 import { adapter, loop, save } from "./loop.ts"
-import { makeFolder, type Place } from "./makeFolder.ts"
+import { newFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
 import * as Behind from "./Behind.ts"
 import * as Beside from "./plan/Beside.ts"
 import type { Tokenizer } from "./plan/Rehearsal.ts"
+import { prepare } from "./prepare.ts"
 import { restore } from "./restore.ts"
 import * as RunFolder from "./RunFolder.ts"
 import { same, sameModel } from "./same.ts"
@@ -167,19 +168,6 @@ export const resume = <X extends Experiment.Any, E>(
 const typed = <X extends Experiment.Any, E>(effect: Effect.Effect<Outcome, unknown, unknown>): Running<X, E> =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   Effect.scoped(effect as Effect.Effect<Outcome>)
-
-/** A new folder that goes away with its scope unless `begun` has been called. */
-const newFolder = Effect.fnUntraced(function* (place: Place) {
-  const fs = yield* FileSystem.FileSystem
-  let kept = false
-  const path = yield* Effect.acquireRelease(makeFolder(place), (made) =>
-    kept ? Effect.void : Effect.ignore(fs.remove(made, { recursive: true })),
-  )
-  const begun = (): void => {
-    kept = true
-  }
-  return { path, begun }
-})
 
 interface Session {
   readonly questions: Effect.Success<ReturnType<typeof check>>["questions"]
@@ -391,28 +379,6 @@ const stopOf = (exit: Exit.Exit<unknown, unknown>, step: number, again: boolean)
   const because = error instanceof Error ? error.message : String(error)
   return [{ _tag: "Stopped", step, by: error instanceof BudgetUsed ? "budget" : "failure", because }]
 }
-
-/** What the stages do at the start of a fresh run; the cursor before its first step. */
-const prepare = Effect.fnUntraced(function* (experiment: Experiment.Any, base: string, pieces: Pieces.Pieces) {
-  const { inFlight, prompts, seed, steps } = experiment.settings
-  let policy = { base, adapter: "", step: 0 }
-  for (const stage of experiment.stages) {
-    const prepared = Stage.prepare(stage)
-    if (prepared === undefined) continue
-    const place = Step.of({ seed, step: 0, steps, policy, by: "base", adapter })
-    policy = { ...policy, adapter: yield* Effect.provideService(prepared, Step, place) }
-    yield* pieces.prepared(stage, policy.adapter)
-  }
-  return {
-    step: 0,
-    policy,
-    skipped: {},
-    inFlight: Math.min(inFlight ?? prompts.perStep, prompts.perStep),
-    microBatchGroups: null,
-    optimiser: "",
-    tokens: 0,
-  }
-})
 
 /** A disk that fails, or a device that is lost, when work has been done is a failed run, and not the user's input. */
 const failedInRun = (error: unknown): unknown =>

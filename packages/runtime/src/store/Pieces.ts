@@ -121,7 +121,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     heldOut: digest(JSON.stringify(options.questions.heldOut)),
     judge: judge === null ? null : judge.identity,
   }
-  const behind = Behind.make<Errors.StorageFailed>()
+  const behind = Behind.make<Errors.StorageFailed>("at once")
   // However the run ends, what is finished is kept.
   yield* Effect.addFinalizer(() => Effect.ignore(behind.settled))
   /** Of what was made or found by this process. */

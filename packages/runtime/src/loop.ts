@@ -95,10 +95,14 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
     const { cursor } = made
     const line = { step, ...made.metrics }
     const keep = run.pieces.saved(cursor)
+    const memory = memoryOf(yield* lm.memory())
+    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+    // Nothing is called finished that a dead process would lose.
     const kept = (path: string) =>
       Effect.gen(function* () {
         yield* keep(path)
         yield* emit({ _tag: "Saved", step, path })
+        yield* emit({ _tag: "StepFinished", step, seconds, metrics: made.metrics, memory })
         yield* run.flush
         run.settle()
       })
@@ -108,9 +112,6 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
       Effect.flatMap((named) => behind.put(Effect.flatMap(named, kept))),
       Effect.uninterruptible,
     )
-    const memory = memoryOf(yield* lm.memory())
-    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
-    yield* emit({ _tag: "StepFinished", step, seconds, metrics: made.metrics, memory })
     for (const name of before.step === from.step ? unmeasured(experiment, line) : []) {
       const text = `stopWhen asks ${name.slice(0, 80)}, which this step did not measure`
       yield* emit({ _tag: "Noted", step, text })
@@ -174,6 +175,7 @@ const evaluate = Effect.fnUntraced(function* (
   if (due.length === 0) return
   const done = yield* RunFolder.readEvaluations(folder)
   if (done.some((d) => d.step === step)) return
+  yield* run.behind.settled
   const policy = new Artefact.Policy({ ref: cursor.policy, updated: step > 0, metrics: {} })
   const reports: Array<Artefact.Report> = []
   for (const [k, stage] of due.entries()) {

@@ -1,7 +1,17 @@
 /** Weights in a layout of their own: the same numbers, whatever stands beside a row, and nothing else takes them. */
 import { create } from "@hmx/engine-torch"
 import type { DecoderSpec, Engine, GenerateRequest } from "@hmx/lm"
-import { freeDecoder, generate, loadDecoder, makeDecoder, openCheckpoint, stream, weightShapes } from "@hmx/lm"
+import {
+  EngineMisuse,
+  freeDecoder,
+  generate,
+  loadDecoder,
+  Lora,
+  loraConfig,
+  makeDecoder,
+  openCheckpoint,
+} from "@hmx/lm"
+import { stream, weightShapes } from "@hmx/lm"
 import * as Effect from "effect/Effect"
 import { existsSync, readdirSync, mkdtempSync, readSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -165,6 +175,44 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
     )
     expect(engine.memory().tensors).toBe(before)
     freeDecoder(decoder)
+    engine.close()
+  })
+
+  it.each([1, 2, 8, 40, 64, 136])("change no sampled token beside an adapter of rank %i", async (rank) => {
+    const engine = await create({ threads: 1 })
+    const decoder = decoderOn(engine)
+    const fresh = Lora.create(engine, spec, loraConfig({ rank }), 1)
+    const state = fresh.state()
+    // B is zero at first, and would hide what it is multiplied with.
+    const tensors = new Map(
+      Array.from(state.tensors, ([key, { data, shape }]) => [key, { data: numbers(key, data.length), shape }] as const),
+    )
+    const lora = Lora.load(engine, spec, { ...state, tensors })
+    fresh.free()
+    const request = { prompt: [5, 6, 7], n: 3, params: { maxNewTokens: 12 }, key: { seed: 3, step: 0, prompt: 0 } }
+    const before = engine.memory().tensors
+    const [found] = generate(decoder, [request], { lora, eos: [] })
+    const [plain] = generate({ ...decoder, engine: without(engine) }, [request], { lora, eos: [] })
+    const [base] = generate(decoder, [request], { eos: [] })
+    expect(found?.map(({ tokens }) => tokens)).toEqual(plain?.map(({ tokens }) => tokens))
+    expect(found?.map(({ tokens }) => tokens)).not.toEqual(base?.map(({ tokens }) => tokens))
+    expect(engine.memory().tensors).toBe(before)
+    lora.free()
+    freeDecoder(decoder)
+    engine.close()
+  })
+
+  it("half of an adapter laid out is a mistake, and said so", async () => {
+    const engine = await create()
+    const upload = (name: string, shape: readonly [number, number]) =>
+      engine.upload(numbers(name, shape[0] * shape[1]), shape, "f32")
+    engine.scope(() => {
+      const [w, a, b] = [upload("w", [256, 128]), upload("a", [128, 128]), upload("b", [256, 128])]
+      const [packedW, packedA] = [engine.packed?.([w]), engine.packed?.([a])]
+      if (packedW === undefined || packedA === undefined) throw new Error("too small for the layout")
+      const lora = { a: packedA, b, scale: 1 }
+      expect(() => engine.linear(upload("x", [2, 128]), packedW, { lora })).toThrow(EngineMisuse)
+    })
     engine.close()
   })
 

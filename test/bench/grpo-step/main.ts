@@ -144,7 +144,11 @@ try {
     const first = round % 2 === 0
     const before = first ? await ours(folder) : undefined
     const theirs = values.baseline === "none" ? undefined : await trl()
-    all.push({ load, ours: before ?? (await ours(folder)), trl: theirs })
+    const made = before ?? (await ours(folder))
+    const completions = work.groups * work.groupSize
+    if (made.rolloutTokens !== completions * work.newTokens || made.judgeTokens !== completions * work.judgeTokens)
+      throw new Error(`HMX made ${made.rolloutTokens} and ${made.judgeTokens} tokens, which is not the workload`)
+    all.push({ load, ours: made, trl: theirs })
   }
   const of = (pick: (round: Round) => number) => median(all.map(pick))
   const seconds = (pick: (step: Ours["steps"][number]) => number) =>

@@ -123,6 +123,9 @@ const update = (
         completions: group.map(({ tokens }, i) => ({ tokens, advantage: values[i] ?? 0 })),
       }
     })
+    // What has no gradient is not computed, which the baseline does: the bench is of groups that have one.
+    if (batch.some(({ completions }) => completions.every(({ advantage }) => advantage === 0)))
+      throw new Error(`a group of step ${step} was judged without a difference`)
     // Group by group, as the baseline's micro-batches: the gradient is the same, the peak is one group's.
     const all = batch.flatMap(({ completions }) => completions)
     for (const group of batch)

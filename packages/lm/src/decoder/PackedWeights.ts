@@ -184,12 +184,11 @@ const stackLora = (
       before += rank
       return parts.length === 1 ? parts : [engine.concat(parts, 1)]
     })
-    const stackedA = present.map(({ a }) => a)
-    return {
-      a: keep(engine.packed?.(stackedA) ?? engine.concat(stackedA, 0)),
-      b: keep(engine.packed?.(b.flat()) ?? engine.concat(b.flat(), 0)),
-      scale: 1,
-    }
+    const stacked = [present.map(({ a }) => a), b.flat()] as const
+    // One that is too small for the layout keeps the other out of it: their products follow each other.
+    const [packedA, packedB] = [engine.packed?.(stacked[0]), engine.packed?.(stacked[1])]
+    if (packedA !== undefined && packedB !== undefined) return { a: keep(packedA), b: keep(packedB), scale: 1 }
+    return { a: keep(engine.concat(stacked[0], 0)), b: keep(engine.concat(stacked[1], 0)), scale: 1 }
   })
 }
 

@@ -261,7 +261,7 @@ export class LocalModel {
 
   /** Moves the moments of an adapter's optimiser to the host, from where its next `optimStep` takes them. Changes no result. */
   offload(adapter: string): void {
-    this.adapter(adapter).offload()
+    this.#adapters.get(adapter)?.offload()
   }
 
   zeroGrad(adapter: string): void {

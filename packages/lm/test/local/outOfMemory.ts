@@ -84,6 +84,10 @@ const saved = (model: LocalModel): ReadonlyArray<string> => {
   }
 }
 
+/** Tensors of gradients that have been gathered. */
+const gathered = (model: LocalModel): number =>
+  model.adapter("policy").parameters.filter(({ gradient }) => gradient !== undefined).length
+
 /** `make` makes the engine with a limit in bytes. */
 export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void => {
   /** A model with an adapter that keeps nothing from one call to the next. */
@@ -203,12 +207,10 @@ export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void =>
       let gone = 0
       const tight = run((i, call) => {
         const before = engine.memory().tensors
-        const gathered = () =>
-          model.adapter("policy").parameters.filter(({ gradient }) => gradient !== undefined).length
         const ballast = fill(engine, (took[i] ?? 0) - moments / 2)
         const answer = call()
         engine.free(ballast)
-        gone += before + gathered() - engine.memory().tensors
+        gone += before + gathered(model) - engine.memory().tensors
         return answer
       })
       expect(tight).toEqual(whole)

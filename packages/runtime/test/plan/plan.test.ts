@@ -96,11 +96,11 @@ it.effect("a run keeps its plan of memory, and nothing of a model that does not 
   }).pipe(Effect.provide(NodeFileSystem.layer)),
 )
 
-describe("a budget with room for sampling only without the optimiser's state", () => {
-  /** Moments of some MiB, and more rows in sampling than an update takes at once. */
-  const within = (memory: "1 GiB" | "62 MiB" | "45 MiB") =>
-    experiment({ steps: 2, perStep: 8, groupSize: 24, memory, update: { rank: 1024, microBatchGroups: 1 } })
+/** Moments of some MiB, and more rows in sampling than an update takes at once. */
+const within = (memory: "1 GiB" | "62 MiB" | "45 MiB") =>
+  experiment({ steps: 2, perStep: 8, groupSize: 24, memory, update: { rank: 1024, microBatchGroups: 1 } })
 
+describe("a budget with room for sampling only without the optimiser's state", () => {
   it.effect("is planned so, and each stage is told what goes", () =>
     Effect.gen(function* () {
       const { memory, stages } = yield* planOf(within("62 MiB"))

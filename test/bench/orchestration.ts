@@ -205,6 +205,7 @@ const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; reado
       forwardBackward: (request) => during(lm.forwardBackward(request)),
       optimStep: (request) => during(lm.optimStep(request)),
       zeroGrad: (adapter) => during(lm.zeroGrad(adapter)),
+      offload: (adapter) => during(lm.offload(adapter)),
       createAdapter: (adapter, options, seed) => during(lm.createAdapter(adapter, options, seed)),
       dropAdapter: (adapter) => during(lm.dropAdapter(adapter)),
       saveState: (adapter, to, what) => during(lm.saveState(adapter, to, what)),

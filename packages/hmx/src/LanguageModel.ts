@@ -240,6 +240,11 @@ export class LanguageModel extends Context.Service<
     readonly optimStep: (request: OptimStepRequest) => Effect.Effect<OptimStepResult, Fails>
     /** Forgets the gradient that has been gathered. */
     readonly zeroGrad: (adapter: string) => Effect.Effect<void, DeviceLost>
+    /**
+     * Moves the state of an adapter's optimiser out of device memory until its next `optimStep`, where it is there; no result depends on
+     * it.
+     */
+    readonly offload: (adapter: string) => Effect.Effect<void, DeviceLost>
     /** A new adapter: A by Kaiming-uniform from `seed`, B zero. Returns its digest. */
     readonly createAdapter: (name: string, options: LoraOptions, seed: number) => Effect.Effect<string, Fails>
     readonly dropAdapter: (name: string) => Effect.Effect<void, DeviceLost>

@@ -32,6 +32,8 @@ export interface Reservation {
   readonly bytes: number
   /** It is there from the run's start to its end, while other stages run as well. Default false. */
   readonly stays?: boolean
+  /** Of what stays: only its own stage reads it, so it may be on the host while others run. Default false. */
+  readonly idle?: boolean
 }
 
 /** How much passes through a pipeline at once: what a reservation depends on beside the shape and the stage's own options. */

@@ -96,6 +96,7 @@ export const scripted = (script: Script = {}) => {
       return Effect.succeed({ gradNorm: script.gradNorm ?? 2, adapterDigest })
     },
     zeroGrad: () => Effect.sync(() => void asked.zeroed++),
+    offload: () => Effect.void,
     createAdapter: (name, options, seed) =>
       Effect.sync(() => {
         asked.adapters.push([name, options, seed])

@@ -21,6 +21,7 @@ export interface Planned {
   readonly stages: ReadonlyArray<{
     readonly stage: string
     readonly bytes: number
+    readonly offloads?: number
     readonly parts: ReadonlyArray<{ readonly part: string; readonly bytes: number; readonly why: string }>
     readonly times: number
     readonly tokens: Tokens | null
@@ -60,14 +61,14 @@ const columns = (...titles: ReadonlyArray<string>): ReadonlyArray<Table.Column> 
 /** What each part of a stage's memory is. */
 const parts = ({ stages }: Planned): string =>
   stages
-    .flatMap(({ parts: of, stage }) =>
-      of.map(({ bytes, part, why }, i) =>
-        [
-          (i === 0 ? escape(stage, 40) : "").padEnd(16),
+    .flatMap(({ offloads = 0, parts: of, stage }) => {
+      const lines = of.map(
+        ({ bytes, part, why }) =>
           `${escape(part, 30)} ${format.bytes(bytes)}${why === "" ? "" : `: ${escape(why, 200)}`}`,
-        ].join(""),
-      ),
-    )
+      )
+      const meanwhile = offloads === 0 ? [] : [`offloads the optimiser's state (${format.bytes(offloads)}) meanwhile`]
+      return [...lines, ...meanwhile].map((line, i) => (i === 0 ? escape(stage, 40) : "").padEnd(16) + line)
+    })
     .join("\n")
 
 /** Bars of what is held, phase by phase, beside the budget. */

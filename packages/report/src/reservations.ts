@@ -8,7 +8,8 @@ export interface Reservations {
   readonly budget: number
   readonly weights: number
   readonly stays: number
-  readonly stages: ReadonlyArray<{ readonly stage: string; readonly bytes: number }>
+  /** `offloads`: what of `stays` is on the host meanwhile. */
+  readonly stages: ReadonlyArray<{ readonly stage: string; readonly bytes: number; readonly offloads?: number }>
 }
 
 const columns: ReadonlyArray<Table.Column> = [
@@ -25,11 +26,12 @@ const columns: ReadonlyArray<Table.Column> = [
 export const reservations = ({ budget, stages, stays, weights }: Reservations): string =>
   Table.render(
     columns,
-    stages.map(({ stage, bytes }) => {
-      const together = weights + stays + bytes
+    stages.map(({ stage, bytes, offloads = 0 }) => {
+      const there = stays - offloads
+      const together = weights + there + bytes
       const share = `${Math.round((100 * together) / budget)} %`
       const over = together > budget ? `✗ ${format.bytes(together - budget)} over` : ""
-      const amounts = [weights, stays, bytes, together].map((n) => format.bytes(n))
+      const amounts = [weights, there, bytes, together].map((n) => format.bytes(n))
       return [escape(stage, 40), ...amounts, share, over]
     }),
   )

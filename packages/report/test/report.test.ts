@@ -126,6 +126,7 @@ describe("reservations", () => {
     const stages = [
       { stage: "Sample", bytes: 100 * MiB },
       { stage: "LoRAUpdate", bytes: 300 * MiB },
+      { stage: "Evaluate", bytes: 200 * MiB, offloads: 2 * MiB },
     ]
     expect(reservations({ budget: 256 * MiB, weights: 24 * MiB, stays: 4 * MiB, stages })).toBe(
       [
@@ -133,6 +134,7 @@ describe("reservations", () => {
         "──────────  ────────  ────────  ───────────  ────────  ─────────  ───────────────",
         "Sample      24.0 MiB  4.00 MiB      100 MiB   128 MiB       50 %",
         "LoRAUpdate  24.0 MiB  4.00 MiB      300 MiB   328 MiB      128 %  ✗ 72.0 MiB over",
+        "Evaluate    24.0 MiB  2.00 MiB      200 MiB   226 MiB       88 %",
       ].join("\n"),
     )
   })

@@ -15,6 +15,10 @@ export interface Plan {
     readonly stage: string
     readonly bytes: number
     readonly parts: ReadonlyArray<Stage.Reservation>
+    /** Of what stays: what it alone reads, and others can do without. */
+    readonly idle: number
+    /** What is on the host while it runs, of what stays; 0 where the budget has room for all. */
+    readonly offloads: number
   }>
 }
 
@@ -48,22 +52,39 @@ export const plan = (
   promptTokens: number,
   { rehearsed, tokens }: Known = {},
 ): Plan => {
-  const held = Experiment.reservations(experiment, shape, Math.min(promptTokens, shape.context), tokens)
-  return {
+  const all = Experiment.reservations(experiment, shape, Math.min(promptTokens, shape.context), tokens)
+  const within: Plan = {
     budget: Settings.bytes(experiment.settings.memory),
     weights: Closed.weightsBytes(shape),
-    stays: sum(held.filter(({ stays }) => stays === true)),
+    stays: sum(all.filter(({ stays }) => stays === true)),
     stages: experiment.stages.map(({ name, reserve }, index) => {
-      const own = held.filter((h) => h.index === index && h.stays !== true).map(({ bytes, part }) => ({ part, bytes }))
+      const of = all.filter((h) => h.index === index)
+      const own = of.filter((h) => h.stays !== true).map(({ bytes, part }) => ({ part, bytes }))
       const parts = reserve === undefined ? (rehearsed?.(index) ?? []) : own
-      return { stage: name, bytes: sum(parts), parts }
+      const idle = sum(of.filter((h) => h.stays === true && h.idle === true))
+      return { stage: name, bytes: sum(parts), parts, idle, offloads: 0 }
     }),
   }
+  const without = offloaded(within)
+  return most(within) > within.budget && most(without) <= without.budget ? without : within
 }
 
+/** The plan with idle state on the host while other stages hold something: from an update's end to the next one. */
+export const offloaded = (plan: Plan): Plan => {
+  const idle = plan.stages.reduce((all, stage) => all + stage.idle, 0)
+  const stages = plan.stages.map((one) => (one.idle > 0 || one.bytes === 0 ? one : { ...one, offloads: idle }))
+  return { ...plan, stages }
+}
+
+/** What is there while a stage runs. */
+export const held = (
+  { stays, weights }: Plan,
+  { bytes, offloads }: { readonly bytes: number; readonly offloads: number },
+): number => weights + stays - offloads + bytes
+
 /** The most that is held at one time: by the stage that needs most. */
-export const most = ({ stages, stays, weights }: Plan): number =>
-  weights + stays + stages.reduce((greatest, { bytes }) => Math.max(greatest, bytes), 0)
+export const most = (plan: Plan): number =>
+  plan.stages.reduce((greatest, stage) => Math.max(greatest, held(plan, stage)), plan.weights + plan.stays)
 
 /** Refuses a plan of which one stage, beside what is always there, does not fit into the budget. */
 export const fit = (plan: Plan): Effect.Effect<Plan, OverBudget> =>

@@ -3,7 +3,7 @@
  * those that need little. It comes back on success, failure and interruption.
  */
 import * as Effect from "effect/Effect"
-import { Errors, Reserved, type Stage } from "hmx"
+import { Errors, LanguageModel, Reserved, type Stage } from "hmx"
 import type { Plan } from "./Memory.ts"
 
 export interface Reservations {
@@ -71,14 +71,34 @@ export type Room = <A, E, R>(
 
 /**
  * The room that a plan leaves beside weights and adapter. A group takes its share of what its stage needs for all groups of a step, so
- * that groups wait where two stages that overlap would not fit.
+ * that groups wait where two stages that overlap would not fit. Where the plan offloads, idle state of `adapter` is moved out before the first
+ * stage that follows its owner, and the room is as much greater; the owner takes it for what comes back.
  */
-export const roomOf = (plan: Plan, groups: number): Room => {
-  const memory = make(Math.max(0, plan.budget - plan.weights - plan.stays))
+export const roomOf = (plan: Plan, groups: number, adapter: string): Room => {
+  const idle = plan.stages.reduce((greatest, { offloads }) => Math.max(greatest, offloads), 0)
+  const memory = make(Math.max(0, plan.budget - plan.weights - plan.stays + idle))
   const held = new Map(plan.stages.map((one) => [one.stage, one]))
+  let away = false
+  const offload = Effect.gen(function* () {
+    const lm = yield* Effect.serviceOption(LanguageModel)
+    if (away || lm._tag === "None") return
+    away = true
+    // A model that is lost says so to the work.
+    yield* Effect.ignore(lm.value.offload(adapter))
+  })
+  const back = Effect.sync(() => {
+    away = false
+  })
   return (stage, work) => {
-    const { bytes: whole = 0, parts = [] } = held.get(stage.name) ?? {}
+    const { bytes: own = 0, offloads = 0, parts = [] } = held.get(stage.name) ?? {}
+    const owner = idle > 0 && own > 0 && offloads === 0
+    const whole = owner ? own + idle : own
     const bytes = stage.grain === "group" ? Math.floor(whole / groups) : whole
-    return memory.hold(bytes, stage.name, Effect.provideService(work, Reserved, parts))
+    const reserved = Effect.provideService(work, Reserved, parts)
+    return memory.hold(
+      bytes,
+      stage.name,
+      owner ? Effect.ensuring(reserved, back) : offloads > 0 ? Effect.andThen(offload, reserved) : reserved,
+    )
   }
 }

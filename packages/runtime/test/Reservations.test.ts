@@ -92,10 +92,8 @@ it("whatever is asked and however it ends, no more than the capacity is held, an
 it.effect("a stage sees its own reservation, part by part", () =>
   Effect.gen(function* () {
     const parts = [{ part: "kept activations", bytes: 4 }]
-    const room = Reservations.roomOf(
-      { budget: 10, weights: 1, stays: 1, stages: [{ stage: "LoRAUpdate", bytes: 4, parts }] },
-      2,
-    )
+    const stages = [{ stage: "LoRAUpdate", bytes: 4, parts, idle: 0, offloads: 0 }]
+    const room = Reservations.roomOf({ budget: 10, weights: 1, stays: 1, stages }, 2, "policy")
     const update = LoRAUpdate.stage({ rank: 1, learningRate: 1, loss: "dapo" })
     const sample = Sample.stage({ groupSize: 2, maxNewTokens: 1 })
     const see = Effect.gen(function* () {

@@ -50,15 +50,17 @@ export const experiment = ({
   update = {},
   tasks = [updates],
   perStep = 2,
+  groupSize = 3,
   ...settings
 }: {
   readonly steps?: number
   readonly seed?: number
-  readonly memory?: "16 MiB"
+  readonly memory?: Settings.Memory
   readonly stopWhen?: StopWhen.Condition
   readonly budget?: Settings.Budget
   readonly inFlight?: number
   readonly perStep?: number
+  readonly groupSize?: number
   readonly reward?: Reward.Reward
   readonly tasks?: ReadonlyArray<Task.Task>
   readonly heldOut?: ReadonlyArray<string>
@@ -72,7 +74,7 @@ export const experiment = ({
     seed: 7,
     ...settings,
   }).pipe(
-    Sample.stage({ groupSize: 3, maxNewTokens: 24, temperature: 0.8 }),
+    Sample.stage({ groupSize, maxNewTokens: 24, temperature: 0.8 }),
     SelfJudge.stage({ rubric: reward, judge: "frozen" }),
     GroupAdvantage.stage({ scale: "group" }),
     LoRAUpdate.stage({ rank: 2, learningRate: 1e-2, loss: "dapo", ...update }),

@@ -244,7 +244,7 @@ const reserve = (shape: ModelShape, given: LoRAUpdateOptions, load: Stage.Load) 
       : Memory.updateBytes(shape, trees, { ...lora, recompute })
   return [
     { part: "adapter", bytes: Memory.adapterBytes(shape, lora), stays: true },
-    { part: "optimiser", bytes: Memory.momentsBytes(shape, lora), stays: true },
+    { part: "optimiser", bytes: Memory.momentsBytes(shape, lora), stays: true, idle: true },
     { part: "activations", bytes: activations - kept },
     { part: keptPart, bytes: kept },
     { part: "logits", bytes: logits },

@@ -31,21 +31,30 @@ export interface SamplingWeights {
 /**
  * The weights of a decoder laid out for sampling, where its engine has such a layout (`Engine.packed`): all rows of all calls are computed with it, so
  * that what is sampled does not depend on how many there are. Made when first asked for, one layer after the other, and kept until `free`.
- * Where memory has no room for it, the weights as they are serve from then on.
+ * Where memory has no room for it, though `makeRoom` has given up all it could, the weights as they are serve from then on: what was idle in memory
+ * must not decide a sample's last digits.
  */
 export class PackedWeights {
   readonly #engine: Engine
   readonly #weights: Weights
   readonly #merges: boolean
+  readonly #makeRoom: () => boolean
   #made: Array<Tensor> = []
   #layers: ReadonlyArray<PackedLayer> | undefined
   #head: Tensor | undefined
   #fits = true
 
-  constructor({ engine, merges, weights }: Decoder) {
+  /** `makeRoom` frees something that can be done without, and says whether there was anything. Default: there is nothing. */
+  constructor({ engine, merges, weights }: Decoder, makeRoom = () => false) {
+    this.#makeRoom = makeRoom
     this.#engine = engine
     this.#weights = weights
     this.#merges = merges === true
+  }
+
+  /** Whether there is a copy. */
+  get made(): boolean {
+    return this.#made.length > 0
   }
 
   /** The weights, with an adapter's laid out beside them for this call. */
@@ -153,6 +162,7 @@ export class PackedWeights {
     } catch (error) {
       this.free()
       if (!(error instanceof EngineOutOfMemory)) throw error
+      if (this.#makeRoom()) return this.#packed()
       this.#fits = false
       return []
     }

@@ -160,6 +160,8 @@ const single = (model: Answering, call: Call): unknown => {
       return model.optimStep(...call.args)
     case "zeroGrad":
       return model.zeroGrad(...call.args)
+    case "offload":
+      return model.offload(...call.args)
     case "createAdapter":
       return model.createAdapter(...call.args)
     case "dropAdapter":

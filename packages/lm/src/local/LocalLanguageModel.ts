@@ -51,6 +51,7 @@ export const layer = (
         forwardBackward: (request) => asCompute(client.call("forwardBackward", request)),
         optimStep: (request) => asCompute(client.call("optimStep", request)),
         zeroGrad: (adapter) => asDevice(client.call("zeroGrad", adapter)),
+        offload: (adapter) => asDevice(client.call("offload", adapter)),
         createAdapter: (name, lora, seed) => asCompute(client.call("createAdapter", name, lora, seed)),
         dropAdapter: (name) => asDevice(client.call("dropAdapter", name)),
         saveState: (adapter, folder, what) => asStorage(client.call("saveState", adapter, folder, what)),

@@ -29,7 +29,6 @@ import type { Decoder } from "../decoder/Decoder.ts"
 import { freeDecoder, loadDecoder } from "../decoder/Decoder.ts"
 import { parameterCount } from "../decoder/DecoderSpec.ts"
 import { PackedWeights } from "../decoder/PackedWeights.ts"
-import { EngineOutOfMemory } from "../Engine.ts"
 import type { Engine } from "../Engine.ts"
 import type { Checkpoint } from "../io/checkpoint.ts"
 import { openCheckpoint } from "../io/checkpoint.ts"
@@ -40,12 +39,15 @@ import { Lora } from "../lora/Lora.ts"
 import { loraConfig } from "../lora/LoraConfig.ts"
 import { optimizerFile, readOptimizer } from "../lora/optimizerFile.ts"
 import { optimStep } from "../lora/optimStep.ts"
+import type { Prefixes } from "../pack/prefixed.ts"
 import { PrefixCache } from "../pack/PrefixCache.ts"
 import { generate } from "../sample/generate.ts"
 import { chatText } from "../tokenizer/chatText.ts"
 import { openTokenizer } from "../tokenizer/index.ts"
 import type { Tokenizer } from "../tokenizer/index.ts"
 import { forwardBackward, sequenceLogProbs } from "../train/forwardBackward.ts"
+import type { Idle } from "./Room.ts"
+import { Room } from "./Room.ts"
 import { checkAdapterName, checkPositive, checkSampling, checkTemperature, checkTokens } from "./requests.ts"
 
 /** Room for some hundreds of tokens of a tiny model. */
@@ -88,7 +90,7 @@ export class LocalModel {
   readonly #adapters = new Map<string, Lora>()
   readonly #prefixes: PrefixCache
   readonly #packed: PackedWeights
-
+  readonly #room: Room
   readonly #chat: Model.ChatOptions
 
   private constructor(
@@ -102,7 +104,8 @@ export class LocalModel {
     const weights = parameterCount(decoder.spec) * (info.compute === "f32" ? 4 : 2)
     const most = prefixBytes ?? Math.max(leastPrefixBytes, weights / 16)
     this.#prefixes = new PrefixCache(decoder.engine, most, 4 * layers * 2 * kvHeads * headDim)
-    this.#packed = new PackedWeights(decoder)
+    this.#packed = new PackedWeights(decoder, () => this.#room.make({ packed: false }))
+    this.#room = new Room(this.#prefixes, this.#packed, this.#adapters)
     this.#chat = chat
     this.#checkpoint = checkpoint
     this.decoder = decoder
@@ -158,10 +161,11 @@ export class LocalModel {
           expected: `at most ${spec.context}, the model's context`,
         })
     })
-    const sampled = this.#byAdapter(requests, (lora, of, indices) =>
+    // Other weights than the packed ones would give other last digits.
+    const sampled = this.#byAdapter(requests, { packed: false }, (lora, of, indices, prefixes) =>
       generate(this.decoder, of, {
         lora,
-        prefixes: { cache: this.#prefixes, policy: lora },
+        prefixes,
         weights: this.#packed,
         maxRows: Memory.decodedAtOnce(
           this.info.shape,
@@ -199,8 +203,8 @@ export class LocalModel {
     for (const temperature of temperatures) {
       const same = requests.filter((request) => (request.temperature ?? 1) === temperature)
       const options = { temperature, checkpoint: control?.checkpoint }
-      this.#byAdapter(same, (lora, of) =>
-        sequenceLogProbs(this.decoder, lora, of, { ...options, prefixes: { cache: this.#prefixes, policy: lora } }),
+      this.#byAdapter(same, { packed: true }, (lora, of, _, prefixes) =>
+        sequenceLogProbs(this.decoder, lora, of, { ...options, prefixes }),
       ).forEach((values, i) => {
         const request = same[i]
         if (request !== undefined) results.set(request, this.#figures(Array.from(values.logprobs)))
@@ -245,14 +249,19 @@ export class LocalModel {
     this.#packed.free()
     // A small model's passes leave little behind, which the next ones take up.
     if (this.decoder.merges !== true) this.decoder.engine.trim?.()
-    return forwardBackward(this.decoder, lora, request, control?.checkpoint)
+    return this.#room.within({ packed: true }, () => forwardBackward(this.decoder, lora, request, control?.checkpoint))
   }
 
   optimStep(request: OptimStepRequest): OptimStepResult {
     const lora = this.adapter(request.adapter)
     this.#prefixes.drop(lora)
-    const gradNorm = optimStep(this.decoder.engine, lora, request)
+    const gradNorm = this.#room.within({ packed: true }, () => optimStep(this.decoder.engine, lora, request))
     return { gradNorm, adapterDigest: lora.digest() }
+  }
+
+  /** Moves the moments of an adapter's optimiser to the host, from where its next `optimStep` takes them. Changes no result. */
+  offload(adapter: string): void {
+    this.#adapters.get(adapter)?.offload()
   }
 
   zeroGrad(adapter: string): void {
@@ -261,7 +270,9 @@ export class LocalModel {
 
   createAdapter(name: string, options: LoraOptions, seed: number): string {
     checkAdapterName(name)
-    return this.#put(name, Lora.create(this.decoder.engine, this.decoder.spec, loraConfig(options), seed))
+    const { engine, spec } = this.decoder
+    const make = () => Lora.create(engine, spec, loraConfig(options), seed)
+    return this.#put(name, this.#room.within({ packed: true }, make))
   }
 
   dropAdapter(name: string): void {
@@ -289,13 +300,9 @@ export class LocalModel {
     const state = runOrThrow(readAdapter(folder, this.#checkpoint.config))
     const shapes = new Map(Array.from(state.tensors, ([key, { shape }]) => [key, shape]))
     const optimizer = options.optimizer ? runOrThrow(readOptimizer(folder, shapes)) : undefined
-    const lora = Lora.load(this.decoder.engine, this.decoder.spec, state)
-    try {
-      if (optimizer !== undefined) lora.setOptimizer(optimizer)
-    } catch (thrown) {
-      lora.free()
-      throw thrown
-    }
+    const { engine, spec } = this.decoder
+    const lora = this.#room.within({ packed: true }, () => Lora.load(engine, spec, state))
+    if (optimizer !== undefined) lora.setOptimizer(optimizer)
     return this.#put(name, lora)
   }
 
@@ -339,21 +346,16 @@ export class LocalModel {
     throw new Errors.NonFinite({ tensor: "logits" })
   }
 
-  /** Once more without the kept prefixes where memory ran out. */
-  #roomy<A>(run: () => A): A {
-    try {
-      return run()
-    } catch (thrown) {
-      if (!(thrown instanceof EngineOutOfMemory) || this.#prefixes.bytes === 0) throw thrown
-      this.#prefixes.clear()
-      return run()
-    }
-  }
-
   /** Runs requests of each adapter together; results in the requests' order. */
   #byAdapter<Request extends { readonly by: Adapter }, Result>(
     requests: ReadonlyArray<Request>,
-    run: (lora: Lora | undefined, of: ReadonlyArray<Request>, indices: ReadonlyArray<number>) => ReadonlyArray<Result>,
+    free: Idle,
+    run: (
+      lora: Lora | undefined,
+      of: ReadonlyArray<Request>,
+      indices: ReadonlyArray<number>,
+      prefixes: Prefixes | undefined,
+    ) => ReadonlyArray<Result>,
   ): ReadonlyArray<Result> {
     const groups = new Map<Lora | undefined, Array<number>>()
     requests.forEach(({ by }, i) => {
@@ -363,7 +365,11 @@ export class LocalModel {
     const results = new Map<number, Result>()
     for (const [lora, indices] of groups) {
       const of = indices.flatMap((i) => requests[i] ?? [])
-      this.#roomy(() => run(lora, of, indices)).forEach((result, j) => results.set(indices[j] ?? 0, result))
+      // Where room is short no prefix is kept: it would only be given up once more.
+      const prefixes = { cache: this.#prefixes, policy: lora }
+      this.#room
+        .within(free, (again) => run(lora, of, indices, again ? undefined : prefixes))
+        .forEach((result, j) => results.set(indices[j] ?? 0, result))
     }
     return requests.flatMap((_, i) => {
       const result = results.get(i)

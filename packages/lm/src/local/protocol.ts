@@ -34,6 +34,7 @@ export interface Methods {
   readonly forwardBackward: (request: ForwardBackwardRequest) => ForwardBackwardResult
   readonly optimStep: (request: OptimStepRequest) => OptimStepResult
   readonly zeroGrad: (adapter: string) => void
+  readonly offload: (adapter: string) => void
   readonly createAdapter: (name: string, options: LoraOptions, seed: number) => string
   readonly dropAdapter: (name: string) => void
   readonly saveState: (

@@ -18,6 +18,8 @@ export interface Parameter {
   tensor: Tensor
   gradient: Tensor | undefined
   moments: AdamWState | undefined
+  /** In place of `moments` while they are on the host. */
+  away: Moments | undefined
 }
 
 /** AdamW's moments of one parameter, on the host. */
@@ -62,7 +64,7 @@ export class Lora {
           expected: `shape [${shape.join(", ")}]`,
         })
       const tensor = engine.keep(engine.upload(found.data, shape, "f32"))
-      return { key, tensor, gradient: undefined, moments: undefined }
+      return { key, tensor, gradient: undefined, moments: undefined, away: undefined }
     }
     const made: Array<Pair> = []
     try {
@@ -141,11 +143,19 @@ export class Lora {
       engine.free(...added.map(({ gradient }) => gradient))
       throw new Errors.NonFinite({ tensor: `gradient of ${first?.parameter.key ?? "the adapter"}` })
     }
-    for (const { parameter, gradient } of added) {
-      const before = parameter.gradient
-      parameter.gradient = engine.keep(before === undefined ? gradient : engine.add(before, gradient))
-      if (before !== undefined) engine.free(before, gradient)
-    }
+    // All sums before the first is taken: where memory runs out, nothing has been added.
+    const sums = engine.scope(() =>
+      added.map(({ parameter, gradient }) =>
+        parameter.gradient === undefined ? gradient : engine.add(parameter.gradient, gradient),
+      ),
+    )
+    added.forEach(({ parameter, gradient }, i) => {
+      const sum = sums[i]
+      if (sum === undefined) return
+      engine.free(parameter.gradient)
+      parameter.gradient = engine.keep(sum)
+      if (sum !== gradient) engine.free(gradient)
+    })
     this.gathered = true
   }
 
@@ -172,28 +182,40 @@ export class Lora {
     }
   }
 
+  /** Moments stay where they are. */
   optimizerState(): OptimizerState {
-    const engine = this.#engine
-    const moments = this.parameters.flatMap(({ key, tensor, moments }) =>
-      moments === undefined
-        ? []
-        : [[key, { m: floats(engine, moments.m), v: floats(engine, moments.v), shape: tensor.shape }] as const],
-    )
+    const moments = this.parameters.flatMap((parameter) => {
+      const found = this.#momentsOf(parameter)
+      return found === undefined ? [] : [[parameter.key, found] as const]
+    })
     return { steps: this.steps, moments: new Map(moments) }
   }
 
-  setOptimizer({ steps, moments }: OptimizerState): void {
-    const engine = this.#engine
+  /** Moves the moments to the host, bit for bit, until the next `optimStep`. Says whether there were any on the engine. */
+  offload(): boolean {
+    let moved = false
     for (const parameter of this.parameters) {
-      engine.free(parameter.moments?.m, parameter.moments?.v)
+      const { moments } = parameter
+      if (moments === undefined) continue
+      parameter.away = this.#momentsOf(parameter)
       parameter.moments = undefined
-      const found = moments.get(parameter.key)
-      if (found === undefined) continue
-      const upload = (data: Float32Array) => engine.keep(engine.upload(data, parameter.tensor.shape, "f32"))
-      const m = upload(found.m)
-      // The first is its owner's to free where there is no room for the second.
-      parameter.moments = { m, v: m }
-      parameter.moments = { m, v: upload(found.v) }
+      this.#engine.free(moments.m, moments.v)
+      moved = true
+    }
+    return moved
+  }
+
+  #momentsOf({ away, moments, tensor }: Parameter): Moments | undefined {
+    if (moments === undefined) return away
+    return { m: floats(this.#engine, moments.m), v: floats(this.#engine, moments.v), shape: tensor.shape }
+  }
+
+  /** The moments stay on the host until the next `optimStep`. */
+  setOptimizer({ steps, moments }: OptimizerState): void {
+    for (const parameter of this.parameters) {
+      this.#engine.free(parameter.moments?.m, parameter.moments?.v)
+      parameter.moments = undefined
+      parameter.away = moments.get(parameter.key)
     }
     this.steps = steps
   }

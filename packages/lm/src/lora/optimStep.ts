@@ -8,7 +8,7 @@ export type OptimOptions = Omit<OptimStepRequest, "adapter">
 
 /**
  * One step of AdamW after clipping the global gradient norm as torch's `clip_grad_norm_` does (× max / (norm + 1e-6), at most 1);
- * forgets the gradient. Returns the norm before clipping. A parameter that no gradient has reached counts as one with gradient 0.
+ * forgets the gradient; moments on the host come back. Returns the norm before clipping. A parameter that no gradient has reached counts as one with gradient 0.
  * Throws NonFinite, with the adapter as it was, where the norm or a new weight is not finite; the gradient is forgotten then too.
  */
 export const optimStep = (engine: Engine, lora: Lora, options: OptimOptions): number => {
@@ -35,13 +35,19 @@ export const optimStep = (engine: Engine, lora: Lora, options: OptimOptions): nu
     step,
   }
   const next = engine.scope((): ReadonlyArray<Updated> =>
-    lora.parameters.map(({ tensor, gradient, moments }) => {
-      const zeros = () => engine.upload(new Float32Array(tensor.shape.reduce((a, b) => a * b, 1)), tensor.shape, "f32")
-      const before = gradient ?? zeros()
-      const clipped = clip === 1 ? before : engine.scale(before, clip)
-      const { param, state } = engine.adamW(tensor, clipped, moments ?? { m: zeros(), v: zeros() }, adamW)
-      return { param, m: state.m, v: state.v }
-    }),
+    lora.parameters.map(({ tensor, gradient, moments, away }) =>
+      // What is made for a parameter on the way goes before the next one's.
+      engine.scope((): Updated => {
+        const zeros = () =>
+          engine.upload(new Float32Array(tensor.shape.reduce((a, b) => a * b, 1)), tensor.shape, "f32")
+        const back = (data: Float32Array | undefined) =>
+          data === undefined ? zeros() : engine.upload(data, tensor.shape, "f32")
+        const before = gradient ?? zeros()
+        const clipped = clip === 1 ? before : engine.scale(before, clip)
+        const { param, state } = engine.adamW(tensor, clipped, moments ?? { m: back(away?.m), v: back(away?.v) }, adamW)
+        return { param, m: state.m, v: state.v }
+      }),
+    ),
   )
   lora.zeroGrad()
   if (!Number.isFinite(engine.sumSquares(next.map(({ param }) => param)))) {
@@ -55,6 +61,7 @@ export const optimStep = (engine: Engine, lora: Lora, options: OptimOptions): nu
     engine.free(parameter.tensor, parameter.moments?.m, parameter.moments?.v)
     parameter.tensor = engine.keep(made.param)
     parameter.moments = { m: engine.keep(made.m), v: engine.keep(made.v) }
+    parameter.away = undefined
   })
   lora.steps = step
   return norm

@@ -34,6 +34,7 @@ const scripted = () => {
     zeroGrad: () => {
       throw new RangeError("a mistake of ours")
     },
+    offload: none,
     createAdapter: none,
     dropAdapter: none,
     saveState: none,

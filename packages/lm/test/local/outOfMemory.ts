@@ -1,4 +1,7 @@
 /** Out of memory through the local model, wherever it strikes: a suite for each engine. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import { describe, expect, test } from "vitest"
 import { type Engine, EngineOutOfMemory, type Tensor } from "../../src/index.ts"
@@ -67,6 +70,23 @@ const fullAt = (engine: Engine, at: number, run: (asked: () => boolean) => unkno
   expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
   return { thrown, asked }
 }
+
+/** Bytes of the files of an adapter and its optimiser. */
+const saved = (model: LocalModel): ReadonlyArray<string> => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hmx-moments-"))
+  try {
+    model.saveState("policy", folder, { optimizer: true })
+    return ["adapter_model", "optimizer"].map((name) =>
+      readFileSync(path.join(folder, `${name}.safetensors`)).toString("base64"),
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Tensors of gradients that have been gathered. */
+const gathered = (model: LocalModel): number =>
+  model.adapter("policy").parameters.filter(({ gradient }) => gradient !== undefined).length
 
 /** `make` makes the engine with a limit in bytes. */
 export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void => {
@@ -142,6 +162,101 @@ export const outOfMemory = (make: (memory?: number) => Promise<Engine>): void =>
       expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
       // The gradient is there still, and the adapter as it was.
       expect(step().adapterDigest).toBe(adapterDigest)
+      model.close()
+      expect(engine.memory().tensors).toBe(0)
+      engine.close()
+    })
+
+    test("the optimiser's moments go to the host where nothing else makes room; every bit is as with room", async () => {
+      const { engine, model } = await made()
+      const idle = model.adapter("policy").parameters.length * 2
+      const train = () => model.forwardBackward(update)
+      const calls = [
+        () => model.sample([ask]),
+        () => model.logprobs([{ tokens: [...prompt, ...prompt], from: 1, by: { adapter: "policy" } }]),
+        train,
+      ]
+      const step = () => model.optimStep({ adapter: "policy", learningRate: 1e-3 })
+      /** Everything in turns; each call gets as much room as it took with room, less a share of the moments. */
+      const run = (short: (call: number, run: () => unknown) => unknown) => {
+        model.createAdapter("policy", { rank: 16 }, 1)
+        train()
+        return [
+          step(),
+          ...calls.flatMap((call, i) => {
+            const answer = short(i, call)
+            if (call !== train) train()
+            return [answer, saved(model), step()]
+          }),
+          saved(model),
+        ]
+      }
+      const took: Array<number> = []
+      const whole = run((_, call) => {
+        const before = engine.memory().bytes
+        engine.resetPeak()
+        const answer = call()
+        took.push(engine.memory().peak - before)
+        return answer
+      })
+      const moments =
+        2 *
+        model.adapter("policy").parameters.reduce((sum, { tensor: { shape } }) => {
+          return sum + 4 * shape.reduce((a, b) => a * b, 1)
+        }, 0)
+      let gone = 0
+      const tight = run((i, call) => {
+        const before = engine.memory().tensors
+        const ballast = fill(engine, (took[i] ?? 0) - moments / 2)
+        const answer = call()
+        engine.free(ballast)
+        gone += before + gathered(model) - engine.memory().tensors
+        return answer
+      })
+      expect(tight).toEqual(whole)
+      expect(gone).toBe(calls.length * idle)
+      // Where that is not enough either, it is said, and they stay on the host until the next step.
+      const before = engine.memory()
+      for (const call of calls) {
+        const ballast = fill(engine, 64)
+        let thrown: unknown
+        try {
+          call()
+        } catch (error) {
+          thrown = error
+        }
+        engine.free(ballast)
+        expectTyped(thrown)
+        expect(engine.memory()).toMatchObject({ tensors: before.tensors - idle, bytes: before.bytes - moments })
+      }
+      expect(saved(model)).toEqual(whole.at(-1))
+      expect(engine.memory().tensors).toBe(before.tensors - idle)
+      train()
+      step()
+      expect(engine.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
+      model.close()
+      expect(engine.memory().tensors).toBe(0)
+      engine.close()
+    })
+
+    test("kept beginnings of prompts go before the moments do", async () => {
+      const engine = await make(limit)
+      const model = load(engine)
+      model.createAdapter("policy", { rank: 4 }, 1)
+      model.forwardBackward(update)
+      model.optimStep({ adapter: "policy", learningRate: 1e-3 })
+      const bare = engine.memory()
+      const answer = model.sample([ask])
+      expect(model.sample([ask])).toEqual(answer)
+      const kept = engine.memory()
+      expect(kept.bytes).toBeGreaterThan(bare.bytes)
+      engine.resetPeak()
+      model.sample([ask])
+      const ballast = fill(engine, engine.memory().peak - kept.bytes - 64)
+      expect(model.sample([ask])).toEqual(answer)
+      engine.free(ballast)
+      expect(model.adapter("policy").parameters.every(({ moments }) => moments !== undefined)).toBe(true)
+      expect(engine.memory().tensors).toBeLessThan(kept.tensors)
       model.close()
       expect(engine.memory().tensors).toBe(0)
       engine.close()

@@ -20,6 +20,7 @@ export const sharedAs = (lm: Service, owner: string): Service => {
     forwardBackward: (request) => lm.forwardBackward(of(request)),
     optimStep: (request) => lm.optimStep(of(request)),
     zeroGrad: (adapter) => lm.zeroGrad(named(adapter)),
+    offload: (adapter) => lm.offload(named(adapter)),
     createAdapter: (adapter, options, seed) => lm.createAdapter(named(adapter), options, seed),
     dropAdapter: (adapter) => lm.dropAdapter(named(adapter)),
     saveState: (adapter, folder, what) => lm.saveState(named(adapter), folder, what),

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { LanguageModel, type ModelShape, type Stage } from "hmx"
 import type { Event, Memory as Use } from "../Event.ts"
 import { measures } from "../measuring.ts"
-import type { Plan } from "../Memory.ts"
+import { held, type Plan } from "../Memory.ts"
 import { type Room, roomOf } from "../Reservations.ts"
 import { writeFile } from "../Storage.ts"
 import { heldBy } from "./heldBy.ts"
@@ -81,12 +81,12 @@ export interface Beside {
 }
 
 /**
- * `groups` are those of a step. Two stages that ask the same method share its peak: the greater is told of both. What is measured
+ * `groups` are those of a step, `adapter` the one in training. Two stages that ask the same method share its peak: the greater is told of both. What is measured
  * between steps is told of the first stage that measures.
  */
-export const beside = (plan: Plan, groups: number, shape: ModelShape): Beside => {
-  const room = roomOf(plan, groups)
-  const base = plan.weights + plan.stays
+export const beside = (plan: Plan, groups: number, shape: ModelShape, adapter: string): Beside => {
+  const room = roomOf(plan, groups, adapter)
+  const offloads = new Map(plan.stages.map((one) => [one.stage, one.offloads]))
   const noted = new Map<string, Noted & { readonly stage: Stage.Any }>()
   const tick = counter()
   const peaks = new Map<string, { readonly asked: number; readonly measured: number }>()
@@ -99,7 +99,8 @@ export const beside = (plan: Plan, groups: number, shape: ModelShape): Beside =>
       const measured = [...methods].reduce((most, method) => Math.max(most, work[method]?.peak ?? 0), 0)
       later.push(() => {
         if (measured <= (peaks.get(stage.name)?.measured ?? 0)) return
-        const asked = base + heldBy(shape, taken, stage).reduce((sum, { bytes }) => sum + bytes, 0)
+        const bytes = heldBy(shape, taken, stage).reduce((sum, part) => sum + part.bytes, 0)
+        const asked = held(plan, { bytes, offloads: offloads.get(stage.name) ?? 0 })
         peaks.set(stage.name, { asked, measured })
       })
     }
@@ -130,9 +131,9 @@ export const beside = (plan: Plan, groups: number, shape: ModelShape): Beside =>
         budget: plan.budget,
         weights: plan.weights,
         stays: plan.stays,
-        stages: plan.stages.map(({ bytes, stage }) => ({
+        stages: plan.stages.map(({ bytes, offloads, stage }) => ({
           stage,
-          planned: plan.weights + plan.stays + bytes,
+          planned: held(plan, { bytes, offloads }),
           asked: peaks.get(stage)?.asked ?? null,
           measured: peaks.get(stage)?.measured ?? null,
         })),

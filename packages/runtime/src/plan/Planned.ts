@@ -13,6 +13,8 @@ export const PlannedStage = Schema.Struct({
   /** What it holds beside weights and adapter while it runs: the sum of its parts. */
   bytes: Schema.Number,
   parts: Schema.Array(Schema.Struct({ part: Schema.String, bytes: Schema.Number, why: Schema.String })),
+  /** Of what stays (the optimiser's state): what is moved to the host meanwhile, because the budget has room for it only without. */
+  offloads: Schema.Number,
   /** How often it runs in the whole experiment, all groups of a step as one time. */
   times: Schema.Number,
   /** Of one time, at the most; null where the stage cannot be rehearsed. */

@@ -140,6 +140,7 @@ export class Rehearsal {
         ),
       optimStep: () => Effect.sync(() => ({ gradNorm: 1, adapterDigest: `rehearsed ${this.#answers}` })),
       zeroGrad: () => Effect.void,
+      offload: () => Effect.void,
       createAdapter: () => Effect.succeed("rehearsed"),
       dropAdapter: () => Effect.void,
       saveState: () => Effect.void,

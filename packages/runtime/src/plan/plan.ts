@@ -78,6 +78,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
       stage: stage.name,
       grain: stage.grain,
       bytes: held?.bytes ?? 0,
+      offloads: held?.offloads ?? 0,
       parts: (held?.parts ?? []).map(({ bytes, part }) => ({ part, bytes, why: reason[part] ?? "" })),
       times: timesOf(stage, settings.steps),
       tokens,
@@ -139,10 +140,18 @@ const from = (runs: number, model: string, engine: string) => {
 
 /** Phases in their order: weights, what is measured before, a step, what is measured after. */
 const timeline = ({ settings, stages }: Experiment.Any, memory: Memory.Plan): Planned["memory"]["timeline"] => {
-  const base = memory.weights + memory.stays
   const of = (phase: string, times: number, which: (stage: Stage.Any) => boolean) =>
     stages.flatMap((stage, i) =>
-      which(stage) ? [{ phase, stage: stage.name, times, bytes: base + (memory.stages[i]?.bytes ?? 0) }] : [],
+      which(stage)
+        ? [
+            {
+              phase,
+              stage: stage.name,
+              times,
+              bytes: Memory.held(memory, memory.stages[i] ?? { bytes: 0, offloads: 0 }),
+            },
+          ]
+        : [],
     )
   const due = (step: number) => (stage: Stage.Any) =>
     isEvaluate(stage) && Evaluate.due(stage.options, step, settings.steps)

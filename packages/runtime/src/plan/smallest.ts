@@ -84,14 +84,16 @@ export const smallest = (experiment: Experiment.Any, plan: Plan): ReadonlyArray<
     const to = greatest(from, least, (n) => most(withOption(experiment, sample.name, option, n)) <= budget)
     if (to !== undefined) add(`${sample.name}.${option}`, from, to, withOption(experiment, sample.name, option, to))
   }
-  const mib = Math.ceil(most(experiment) / 2 ** 20)
+  // Idle state can be on the host.
+  const least = Memory.most(Memory.offloaded(plan(experiment)))
+  const mib = Math.ceil(least / 2 ** 20)
   return [
     ...found,
     {
       option: "memory",
       was: experiment.settings.memory,
       now: `${mib} MiB` satisfies Settings.Memory,
-      most: most(experiment),
+      most: least,
     },
   ]
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Beside, plan, Planned, run } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Experiment, Reward, SelfJudge, Stage } from "hmx"
+import * as Layer from "effect/Layer"
+import { type Experiment, LanguageModel, Reward, SelfJudge, Stage } from "hmx"
 import { readFileSync } from "node:fs"
 import { brevity, experiment, folder, options, scripted } from "../experiment.ts"
 
@@ -94,3 +95,71 @@ it.effect("a run keeps its plan of memory, and nothing of a model that does not 
     expect(record?.stages.every(({ planned }) => planned >= record.weights + record.stays)).toBe(true)
   }).pipe(Effect.provide(NodeFileSystem.layer)),
 )
+
+/** Moments of some MiB, and more rows in sampling than an update takes at once. */
+const within = (memory: "1 GiB" | "62 MiB" | "45 MiB") =>
+  experiment({ steps: 2, perStep: 8, groupSize: 24, memory, update: { rank: 1024, microBatchGroups: 1 } })
+
+describe("a budget with room for sampling only without the optimiser's state", () => {
+  it.effect("is planned so, and each stage is told what goes", () =>
+    Effect.gen(function* () {
+      const { memory, stages } = yield* planOf(within("62 MiB"))
+      expect(memory.changes).toEqual([])
+      expect(memory.most).toBeLessThanOrEqual(memory.budget)
+      const moments = (memory.stays / 3) * 2
+      expect(stages.map(({ offloads }) => offloads)).toEqual([moments, 0, 0, 0, 0])
+      const [sample] = stages
+      expect(memory.weights + memory.stays + (sample?.bytes ?? 0)).toBeGreaterThan(memory.budget)
+      const held = memory.timeline.find(({ stage: name }) => name === "Sample")?.bytes
+      expect(held).toBe(memory.weights + memory.stays - moments + (sample?.bytes ?? 0))
+      // With room nothing goes; without enough of it nothing is promised, and the budget that would do is the one that offloads.
+      const roomy = yield* planOf(within("1 GiB"))
+      expect(roomy.stages.every(({ offloads }) => offloads === 0)).toBe(true)
+      const tight = yield* planOf(within("45 MiB"))
+      expect(tight.stages.every(({ offloads }) => offloads === 0)).toBe(true)
+      const enough = tight.memory.changes.at(-1)
+      expect(enough?.option).toBe("memory")
+      expect(enough?.most).toBeLessThan(tight.memory.most)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("runs so: it goes once a step, before the first stage that wants the room, and no number changes", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const noting = Layer.effect(
+        LanguageModel,
+        Effect.map(Effect.service(LanguageModel), (lm) => ({
+          ...lm,
+          offload: (adapter: string) =>
+            Effect.andThen(
+              Effect.sync(() => void asked.push("offload")),
+              lm.offload(adapter),
+            ),
+          sample: (request: Parameters<typeof lm.sample>[0]) =>
+            Effect.andThen(
+              Effect.sync(() => void asked.push("sample")),
+              lm.sample(request),
+            ),
+          optimStep: (request: Parameters<typeof lm.optimStep>[0]) =>
+            Effect.andThen(
+              Effect.sync(() => void asked.push("optimStep")),
+              lm.optimStep(request),
+            ),
+        })),
+      )
+      const ran = Effect.fnUntraced(function* (memory: "1 GiB" | "62 MiB") {
+        const path = `${folder()}/run`
+        const model = scripted()
+        asked.length = 0
+        yield* run(within(memory), options(path, { ...model, layer: Layer.provide(noting, model.layer) }))
+        const rows = readFileSync(`${path}/metrics.jsonl`, "utf8")
+        return { rows, calls: asked.filter((call, i) => call !== asked[i - 1]) }
+      })
+      const roomy = yield* ran("1 GiB")
+      const tight = yield* ran("62 MiB")
+      expect(tight.rows).toBe(roomy.rows)
+      expect(roomy.calls).toEqual(["sample", "optimStep", "sample", "optimStep"])
+      expect(tight.calls).toEqual(["offload", "sample", "optimStep", "offload", "sample", "optimStep"])
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+})

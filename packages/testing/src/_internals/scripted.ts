@@ -65,6 +65,7 @@ export const make = (options: Options = {}): { readonly model: Service; readonly
     forwardBackward: 0,
     optimStep: 0,
     zeroGrad: 0,
+    offload: 0,
     createAdapter: 0,
     dropAdapter: 0,
     saveState: 0,
@@ -242,6 +243,8 @@ export const make = (options: Options = {}): { readonly model: Service; readonly
           if (state !== undefined) adapters.set(adapter, State.zeroGrad(state))
         }),
       ),
+    // Nothing of it is in any device.
+    offload: (adapter) => scripted("offload", adapter, Effect.void),
     createAdapter: (adapter, lora, seed) =>
       scripted(
         "createAdapter",

@@ -19,6 +19,7 @@ import { newFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
 import * as Behind from "./Behind.ts"
 import * as Beside from "./plan/Beside.ts"
+import type { Speed } from "./plan/probed.ts"
 import type { Tokenizer } from "./plan/Rehearsal.ts"
 import { prepare } from "./prepare.ts"
 import { restore } from "./restore.ts"
@@ -35,6 +36,8 @@ export interface Loadable<E = never> {
   readonly layer: Layer.Layer<LanguageModel, E>
   /** Counts tokens without the weights: a plan is as exact as that. Default: every byte is taken for a token. */
   readonly tokenizer?: Effect.Effect<Tokenizer, unknown>
+  /** How fast its engine computes here, for plans; undefined where nothing is known. */
+  readonly speed?: Effect.Effect<Speed | undefined>
 }
 
 export interface Options<E = never> {

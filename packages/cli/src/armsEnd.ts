@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { armAdapters } from "./armAdapters.ts"
 import { type ArmsTable, armsTable, armsText, armsValue, writeArmsTable } from "./eval/armsTable.ts"
+import { pairedArms } from "./eval/pairedArms.ts"
 
 interface End {
   readonly folder: string
@@ -14,19 +15,26 @@ interface End {
 
 /** Writes the benchmarks' table of a contrast into its folder; the text of the end, or its JSON. */
 export const armsEnd = Effect.fnUntraced(function* (end: End, { json }: { readonly json: boolean }) {
-  const { comparison, folder } = end
+  const { folder } = end
   // The arms are done and saved: a table that cannot be made or written does not take that back.
   const found = yield* Effect.result(
     Effect.gen(function* () {
-      const made = yield* armsTable(folder, comparison)
+      const made = yield* armsTable(folder, end.comparison)
       return { made, written: made === undefined ? undefined : yield* writeArmsTable(made) }
     }),
   )
   if (Result.isFailure(found))
     process.stderr.write(`the table of benchmarks is left out: ${escape(found.failure.message, 600)}\n`)
   const { made, written } = Result.getOrElse(found, () => ({ made: undefined, written: undefined }))
+  // Records that cannot be read leave the interval that needs none, which the legend tells.
+  const comparison = yield* Effect.orElseSucceed(pairedArms(folder, end.comparison, made?.pair), () => end.comparison)
   if (json)
-    return JSON.stringify({ _tag: "Outcome", ...end, ...(made === undefined ? {} : { benchmarks: armsValue(made) }) })
+    return JSON.stringify({
+      _tag: "Outcome",
+      ...end,
+      comparison,
+      ...(made === undefined ? {} : { benchmarks: armsValue(made) }),
+    })
   const parts = [
     armsSides(comparison, made),
     armAdapters(folder, comparison),

@@ -4,7 +4,8 @@ import { escape } from "@hmx/report"
 import type { Loadable, Locate } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Chat, Model } from "hmx"
+import type { Chat, Model, ModelShape } from "hmx"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkpointFolder, isMissing } from "./checkpointFolder.ts"
 import { machine } from "./engine/Machine.ts"
@@ -64,9 +65,9 @@ const nano = fileURLToPath(checkpoint)
 
 export const localModels = Layer.succeed(Models, {
   find: Effect.fnUntraced(function* (model: Model.Model, locate: Locate, engine: Engine) {
-    const { knownModel, LocalLanguageModel, nameOf, shapeHeldBy, shapeOf } = yield* Effect.promise(
-      () => import("@hmx/lm"),
-    )
+    const { homeFolder, knownModel, LocalLanguageModel, nameOf, readSpeed, shapeHeldBy, shapeOf, speedFile } =
+      yield* Effect.promise(() => import("@hmx/lm"))
+    const speedFolder = () => join(homeFolder(process.env), "speed")
     const taken = yield* decided(engine)
     // A known model is planned without a download; loading it is what downloads.
     const known = model.kind === "hf" ? knownModel(model.repo) : undefined
@@ -82,21 +83,27 @@ export const localModels = Layer.succeed(Models, {
           checkpointFolder: folder,
           engineModule: import.meta.resolve(settings.module),
           engineOptions: settings.options,
+          speedFolder: speedFolder(),
           chat: chatOptions(model),
         })
       }),
     )
+    const speedOf = ({ bytesPerWeight, device, engine = "" }: ModelShape) =>
+      readSpeed(speedFile(speedFolder(), engine, device ?? "cpu", bytesPerWeight))
     if (found._tag === "Success") {
       const { folder, name } = found.success
+      const shape = yield* shapeOf(folder, engineName(taken), taken.device)
       return {
         name,
-        shape: yield* shapeOf(folder, engineName(taken), taken.device),
+        shape,
         layer,
+        speed: speedOf(shape),
         tokenizer: tokenizerOf(folder, model),
       }
     }
     if (known === undefined || model.kind !== "hf" || !isMissing(found.failure))
       return yield* Effect.fail(found.failure)
-    return { name: nameOf(model), shape: shapeHeldBy((yield* known).config, engineName(taken), taken.device), layer }
+    const shape = shapeHeldBy((yield* known).config, engineName(taken), taken.device)
+    return { name: nameOf(model), shape, layer, speed: speedOf(shape) }
   }),
 })

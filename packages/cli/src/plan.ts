@@ -91,7 +91,7 @@ const said = (arms: PlannedArms | undefined): string => {
     ? "all of it is in the store already"
     : arms.seconds === null
       ? "time not known"
-      : `about ${format.duration(arms.seconds)} at the most`
+      : `about ${format.duration(arms.seconds)}${arms.arms.every(({ plan: made }) => made.time.source === "runs") ? " at the most" : ""}`
   return `\n${arms.arms.length} arms of ${escape(arms.name)} take turns over one copy of the weights: ${format.bytes(arms.most)} at the most; ${time}; what is equal in several of them is computed once\n`
 }
 

@@ -6,6 +6,7 @@ import * as FileSystem from "effect/FileSystem"
 import { resolve } from "node:path"
 import { armsSides } from "./armsEnd.ts"
 import { armsTable } from "./eval/armsTable.ts"
+import { pairedArms } from "./eval/pairedArms.ts"
 import { shown } from "./paths.ts"
 import { ending } from "./train.ts"
 
@@ -53,8 +54,9 @@ export const ls = Effect.gen(function* () {
 export const show = Effect.fnUntraced(function* (options: { readonly run: string }) {
   const folder = shown(resolve(options.run))
   if (yield* ArmsFolder.is(folder)) {
-    const comparison = yield* lookAtArms(folder)
-    process.stdout.write(`${armsSides(comparison, yield* armsTable(folder, comparison))}\n`)
+    const looked = yield* lookAtArms(folder)
+    const made = yield* armsTable(folder, looked)
+    process.stdout.write(`${armsSides(yield* pairedArms(folder, looked, made?.pair), made)}\n`)
     return
   }
   const { record, standing, step } = yield* look(folder)

@@ -1,5 +1,5 @@
 import { Errors } from "hmx"
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
 
@@ -68,6 +68,13 @@ describe("hmx run of a contrast", () => {
       _tag: "Outcome",
       comparison: { kind: "contrast", arms: [{ name: "brief" }, { name: "wordy" }] },
     })
+    // One difference in both of its tables.
+    const { benchmarks, comparison } = lines.at(-1)
+    const [figure] = benchmarks.figures
+    const [found] = comparison.differences
+    expect(figure).toMatchObject({ task: found.task, metric: found.metric })
+    const { high, low, p, value } = figure.apart
+    expect(found).toMatchObject({ value, low, high, p, pairs: 1 })
   })
 
   it("of benchmarks before and after: the paper's table is printed and exported, with the items' paired differences", async () => {
@@ -135,6 +142,7 @@ describe("hmx run of a contrast", () => {
     const { code, err, out } = await hmx(["resume", `${folder}/run`, "--quiet"])
     expect([code, err]).toEqual([0, expect.stringMatching(/^the table of benchmarks is left out: .*export/)])
     expect(out).toMatch(/^measure +before +brief +wordy +brief − wordy \[95 %\]$/m)
+    expect(out).toContain("[95 %]: paired bootstrap over items, clusters whole")
   })
 
   it("what cannot run is refused as a single experiment is, with nothing written", async () => {
@@ -153,6 +161,18 @@ describe("hmx run of a sweep and of seeds", () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^#6 +learningRate=0\.02,rank=3 +finished +2\/2 /m)
     expect(readdirSync(`${folder}/run/arms`)).toContain("learningRate=0.01,rank=2")
+  })
+
+  it("of two points: the difference is that of their items' pairs; without records that of two means", async () => {
+    const folder = folderOf(`sweep(experiment, { learningRate: [1e-2, 2e-2] })`)
+    const { code, out } = await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"])
+    expect(code).toBe(0)
+    expect(out).toContain("[95 %]: paired bootstrap over items, clusters whole\n")
+    const shown = await hmx(["runs", "show", `${folder}/run`])
+    expect(out).toContain(shown.out.trim())
+    rmSync(`${folder}/run/arms/learningRate=0.02/evaluations/step-2`, { recursive: true })
+    const { out: without } = await hmx(["runs", "show", `${folder}/run`])
+    expect(without).toContain("their errors taken as independent")
   })
 
   it("of a contrast under seeds: pairs by seed, and what the seeds say together", async () => {

@@ -43,7 +43,7 @@ export interface Planned {
     }>
   }
   readonly tokens: Tokens | null
-  readonly time: { readonly seconds: number | null; readonly from: string }
+  readonly time: { readonly seconds: number | null; readonly source: string; readonly from: string }
 }
 
 interface Phase {
@@ -123,11 +123,12 @@ export const allThere = ({ stages }: Pick<Planned, "stages">): boolean =>
 const time = (plan: Planned): string => {
   if (allThere(plan)) return "all of it is in the store already: a run finds it there, and makes nothing"
   const {
-    time: { from, seconds },
+    time: { from, seconds, source },
     tokens,
   } = plan
   const all = tokens === null ? [] : [`${count(tokens.read + tokens.written + tokens.trained)} tokens at the most`]
-  const took = seconds === null ? "time not known" : `about ${format.duration(seconds)} at the most`
+  const took =
+    seconds === null ? "time not known" : `about ${format.duration(seconds)}${source === "runs" ? " at the most" : ""}`
   return [...all, `${took} (${escape(from, 200)})`].join("; ")
 }
 

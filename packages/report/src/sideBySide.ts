@@ -40,6 +40,8 @@ export interface Sides {
     readonly low: number
     readonly high: number
     readonly pairs: number
+    /** There where it is a paired bootstrap over items. */
+    readonly p?: number
   }>
   readonly overSeeds: ReadonlyArray<{
     readonly task: string
@@ -119,6 +121,8 @@ const mark = ({ high, low, pairs, value }: Difference): string => {
 /** What each arm measured after training, and with two arms their difference. */
 const measured = (sides: Sides, names: ReadonlyArray<string>): string => {
   const difference = differing(sides)
+  const ways = new Set(sides.differences.map(({ p }) => p !== undefined))
+  const mixed = ways.size > 1
   const columns = [
     left("measure"),
     right("before"),
@@ -133,10 +137,14 @@ const measured = (sides: Sides, names: ReadonlyArray<string>): string => {
       // Arms begin as the same model: what one has measured before training holds for all, but under several seeds.
       withError(measure.before.find((b) => b !== null)),
       ...names.map((_, i) => withError(measure.after[i])),
-      ...(difference === undefined ? [] : found === undefined ? ["–", ""] : [interval(found), mark(found)]),
+      ...(difference === undefined
+        ? []
+        : found === undefined
+          ? ["–", ""]
+          : [`${interval(found)}${mixed && found.p === undefined ? " *" : ""}`, mark(found)]),
     ]
   })
-  return `${Table.render(columns, rows)}\n${legend(difference)}`
+  return `${Table.render(columns, rows)}\n${legend(difference, mixed ? "mixed" : ways.has(true) ? "items" : "means")}`
 }
 
 /** The two that differ, where it is two: more would be more columns than a line has. */
@@ -145,13 +153,15 @@ const differing = ({ differences }: Sides): Difference | undefined => {
   return first !== undefined && differences.every((d) => d.less === first.less) ? first : undefined
 }
 
-const legend = (difference: Difference | undefined): string => {
+const legend = (difference: Difference | undefined, way: "items" | "means" | "mixed"): string => {
   const error = "± one standard error"
   if (difference === undefined) return error
+  const items = "paired bootstrap over items, clusters whole"
+  const means = "both asked the same items, their errors taken as independent: an upper bound of its width"
   const how =
     difference.pairs > 1
       ? `mean of ${difference.pairs} differences of runs that share a seed, by Student's t`
-      : "both asked the same items, their errors taken as independent: an upper bound of its width"
+      : { items, means, mixed: `${items}; * ${means}` }[way]
   return `${error}; [95 %]: ${how}\nmore, less: the interval leaves 0 out`
 }
 

@@ -33,6 +33,23 @@ const sides = (more: Partial<Sides> = {}): Sides => ({
   ...more,
 })
 
+/** Of two measures; without `p` the first has no records of its items. */
+const mixed = (p?: number) =>
+  sideBySide(
+    sides({
+      measures: ["accuracy", "bias"].map((metric) => ({
+        task: "bbq",
+        metric,
+        before: [null, null],
+        after: [figure(0.6), figure(0.4)],
+      })),
+      differences: [
+        { ...difference(0.2, 0.061, 0.339), ...(p === undefined ? {} : { p }) },
+        { ...difference(0.2, 0.15, 0.25), metric: "bias", p: 0.01 },
+      ],
+    }),
+  )
+
 /** The row of a difference. */
 const shown = (d: Sides["differences"][number]) =>
   sideBySide(sides({ differences: [d] }))
@@ -41,6 +58,14 @@ const shown = (d: Sides["differences"][number]) =>
 const over = (of: string, mean: number) => ({ task: "bbq", metric: "accuracy", of, mean, std: 0.1, seeds: 3 })
 
 describe("arms side by side", () => {
+  it("says how an interval came about, and marks what has no pairs among those that have", () => {
+    expect(mixed(0.02)).toContain("\n± one standard error; [95 %]: paired bootstrap over items, clusters whole\nmore")
+    expect(mixed(0.02)).not.toContain("*")
+    expect(mixed()).toContain("clusters whole; * both asked the same items, their errors taken as independent")
+    expect(mixed()).toMatch(/accuracy .*\+0\.200 \[0\.061, 0\.339\] \* +more$/m)
+    expect(mixed()).toMatch(/bias .*\+0\.200 \[0\.150, 0\.250\] +more$/m)
+  })
+
   it("shows how far each came, what it measured, and the difference with its interval", () => {
     expect(sideBySide(sides())).toBe(
       [

@@ -20,6 +20,7 @@ export * as RunFolder from "./RunFolder.ts"
 export { failing, makeFolders, writeFile } from "./Storage.ts"
 export * as Store from "./store/index.ts"
 export * as ArmsFolder from "./arms/ArmsFolder.ts"
+export { group as armGroup } from "./arms/compare.ts"
 export type { ArmResult, Comparison, Difference, Measured, OverSeeds, State } from "./arms/Comparison.ts"
 export { look as lookAtArms } from "./arms/look.ts"
 export {

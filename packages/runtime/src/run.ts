@@ -1,18 +1,17 @@
 /** Runs an experiment, from its first step or after its last checkpoint. */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import { Data, Errors, type Experiment, LanguageModel, type ModelShape, Step } from "hmx"
+import { failedInRun, isLost, lostAs, lostTwice, stopOf } from "./broken.ts"
 import { check } from "./check.ts"
 import type { Cursor } from "./Cursor.ts"
 import { dataService, type Locate } from "./dataService.ts"
 import { past } from "./ending.ts"
 import type { Event } from "./Event.ts"
-import { BudgetUsed, Meant, type Miswired, type OverBudget, RunFailed } from "./Failures.ts"
+import type { BudgetUsed, Miswired, OverBudget, RunFailed } from "./Failures.ts"
 import { loaded } from "./Loaded.ts"
 import * as Lock from "./Lock.ts"
 import { adapter, loop, save } from "./loop.ts"
@@ -20,6 +19,7 @@ import { newFolder, type Place } from "./makeFolder.ts"
 import * as Memory from "./Memory.ts"
 import * as Behind from "./Behind.ts"
 import * as Beside from "./plan/Beside.ts"
+import type { Speed } from "./plan/probed.ts"
 import type { Tokenizer } from "./plan/Rehearsal.ts"
 import { prepare } from "./prepare.ts"
 import { restore } from "./restore.ts"
@@ -36,6 +36,8 @@ export interface Loadable<E = never> {
   readonly layer: Layer.Layer<LanguageModel, E>
   /** Counts tokens without the weights: a plan is as exact as that. Default: every byte is taken for a token. */
   readonly tokenizer?: Effect.Effect<Tokenizer, unknown>
+  /** How fast its engine computes here, for plans; undefined where nothing is known. */
+  readonly speed?: Effect.Effect<Speed | undefined>
 }
 
 export interface Options<E = never> {
@@ -226,12 +228,6 @@ const sessions = Effect.fnUntraced(function* (
   )
 })
 
-const lostAs = ({ error, stage, step }: RunFailed, reason: string, advice: string): RunFailed =>
-  new RunFailed({ step, stage, error, reason, advice })
-const lostTwice = "it had been loaded again once; `hmx resume` goes on after the last step that is saved"
-
-const isLost = (error: unknown): error is RunFailed => error instanceof RunFailed && error.error === "DeviceLost"
-
 /** The run itself, in a folder that is held and with a model that is loaded. */
 const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options: Options<unknown>, session: Session) {
   const { from, identity, keep, lm, path, questions, tally } = session
@@ -367,23 +363,3 @@ const session = Effect.fnUntraced(function* (experiment: Experiment.Any, options
   const found = { found: sum((c) => c.found), made: sum((c) => c.made) }
   return { ...result, folder: path, seconds, doneBefore: tally.doneBefore, pieces: found } satisfies Outcome
 })
-
-/** The event of a session that ends before the run is done. */
-const stopOf = (exit: Exit.Exit<unknown, unknown>, step: number, again: boolean): ReadonlyArray<Event> => {
-  if (exit._tag === "Success") return []
-  if (Cause.hasInterruptsOnly(exit.cause))
-    return [{ _tag: "Stopped", step, by: "interruption", because: "interrupted" }]
-  const error = Cause.squash(exit.cause)
-  // It is told when the next one begins.
-  if (!again && isLost(error)) return []
-  const because = error instanceof Error ? error.message : String(error)
-  return [{ _tag: "Stopped", step, by: error instanceof BudgetUsed ? "budget" : "failure", because }]
-}
-
-/** A disk that fails, or a device that is lost, when work has been done is a failed run, and not the user's input. */
-const failedInRun = (error: unknown): unknown =>
-  error instanceof Meant
-    ? error.error
-    : error instanceof Errors.StorageFailed || error instanceof Errors.DeviceLost || error instanceof Errors.OutOfMemory
-      ? new RunFailed({ step: 0, stage: "", error: error._tag, reason: error.message, advice: "" })
-      : error

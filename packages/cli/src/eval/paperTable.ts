@@ -24,7 +24,7 @@ export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): Pap
   )
   if (table.rows.length === 0) return undefined
   const [more, less] = after
-  return { table, pair: more === undefined || less === undefined ? undefined : paired(more, less) }
+  return { table, pair: more === undefined || less === undefined ? undefined : apart(more, less) }
 }
 
 const measures = (evaluation: Evaluation) => evaluation.tasks.flatMap((task) => task.measures)
@@ -37,7 +37,7 @@ const metricsOf = (task: string, records: ReadonlyArray<Outcome>): ReadonlyArray
   Result.match(byName(task), { onSuccess: ({ metrics }) => metrics, onFailure: () => valueMetrics(records) })
 
 /** What two arms are apart, in each figure of a task whose items both have kept. */
-const paired = (more: Named, less: Named): Pair => {
+export const apart = (more: Named, less: Named): Pair => {
   const figures: Array<Apart> = []
   for (const task of more.evaluation.tasks) {
     const other = less.evaluation.tasks.find(({ name }) => name === task.name)

@@ -13,6 +13,8 @@ export interface LocalOptions {
   /** Handed to `create`; must survive structured cloning. */
   readonly engineOptions?: unknown
   readonly chat?: Model.ChatOptions
+  /** Where the engine's speed is noted once it is loaded, for plans; a probe of some tens of milliseconds where it is not known. Default: nowhere. */
+  readonly speedFolder?: string
 }
 
 /** A failure that a method does not know is a mistake of ours. */
@@ -34,9 +36,15 @@ export const layer = (
   Layer.effect(
     LanguageModel,
     Effect.gen(function* () {
-      const { chat = {}, checkpointFolder, engineModule, engineOptions } = options
+      const { chat = {}, checkpointFolder, engineModule, engineOptions, speedFolder } = options
       const client = yield* Effect.acquireRelease(
-        WorkerClient.start({ chat, checkpointFolder, engineModule, engineOptions }),
+        WorkerClient.start({
+          chat,
+          checkpointFolder,
+          engineModule,
+          engineOptions,
+          ...(speedFolder === undefined ? {} : { speedFolder }),
+        }),
         (client) => client.close(),
         { interruptible: true },
       ).pipe(Effect.catchTags({ NonFinite: Effect.die }))

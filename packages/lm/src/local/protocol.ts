@@ -75,6 +75,8 @@ export interface Start {
   /** URL of a module whose `create(options)` makes an engine. */
   readonly engineModule: string
   readonly engineOptions: unknown
+  /** Where the engine's speed is noted. Default: nowhere. */
+  readonly speedFolder?: string
   readonly chat: Model.ChatOptions
 }
 

@@ -7,6 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import type { Engine } from "../Engine.ts"
 import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
 import { Desk } from "./Desk.ts"
+import { noteSpeed } from "../speed.ts"
 import { LocalModel } from "./LocalModel.ts"
 import type { Call, Hello, Start } from "./protocol.ts"
 import { encodeFailure } from "./protocol.ts"
@@ -25,13 +26,23 @@ const made = async (creating: Promise<Engine>): Promise<Engine> => {
   }
 }
 
-const load = async ({ chat, checkpointFolder, engineModule, engineOptions }: Start): Promise<LocalModel> => {
+const load = async ({
+  chat,
+  checkpointFolder,
+  engineModule,
+  engineOptions,
+  speedFolder,
+}: Start): Promise<LocalModel> => {
   const found: { readonly create?: (options: unknown) => Promise<Engine> } = await import(engineModule)
   if (typeof found.create !== "function")
     throw new Errors.BadInput({ where: engineModule, found: "no create function", expected: "an engine's module" })
   const engine = await made(found.create(engineOptions))
   const exit = Effect.runSyncExit(LocalModel.load(engine, checkpointFolder, { chat }))
-  if (Exit.isSuccess(exit)) return exit.value
+  if (Exit.isSuccess(exit)) {
+    const { bytesPerWeight } = exit.value.info.shape
+    if (speedFolder !== undefined) Effect.runSync(noteSpeed(engine, bytesPerWeight, speedFolder))
+    return exit.value
+  }
   const { limit } = engine.memory()
   engine.close()
   const thrown = Cause.squash(exit.cause)

@@ -46,7 +46,7 @@ export type Measured = typeof Measured.Type
 /**
  * What one arm has more than another after training, with a 95 % interval. Under several seeds: the mean of the differences of runs that
  * share a seed, by Student's t. Under one: of two means over the same items, their errors taken as independent, which is too wide where
- * answers agree.
+ * answers agree; or, with `p`, of the items' own pairs.
  */
 export const Difference = Schema.Struct({
   task: Schema.String,
@@ -60,6 +60,8 @@ export const Difference = Schema.Struct({
   high: Schema.Number,
   /** Seeds; 1 where the interval is that of items. */
   pairs: Schema.Int,
+  /** Of a paired bootstrap over the items that both arms have kept: who has these puts it here, with its value and interval. */
+  p: Schema.optionalKey(Schema.Number),
 })
 export type Difference = typeof Difference.Type
 

@@ -16,7 +16,7 @@ const figure = (measures: ReadonlyArray<Artefact.Measure>, of: string) => {
 }
 
 /** Where an arm stands, without its seed: what its runs under other seeds have in common. */
-const group = ({ at, name }: ArmResult): string => {
+export const group = ({ at, name }: Pick<ArmResult, "at" | "name">): string => {
   const rest = Object.entries(at).filter(([dimension]) => dimension !== "seed")
   if (rest.length === 0) return Object.keys(at).length === 0 ? name : "all"
   return rest.map(([dimension, v]) => (dimension === "arm" ? String(v) : `${dimension}=${String(v)}`)).join(",")

@@ -55,7 +55,13 @@ export const Planned = Schema.Struct({
   }),
   /** Of the whole run, at the most. */
   tokens: Schema.NullOr(Tokens),
-  time: Schema.Struct({ seconds: Nullable, from: Schema.String }),
+  time: Schema.Struct({
+    seconds: Nullable,
+    /** What the seconds are computed of: rates of earlier runs here, the engine's probe, both, or nothing. */
+    source: Schema.Literals(["runs", "probe", "runs and probe", "none"]),
+    /** The same in words, with what it rests on. */
+    from: Schema.String,
+  }),
 })
 export type Planned = typeof Planned.Type
 

@@ -195,3 +195,10 @@ export const tokensOf = (calls: ReadonlyArray<Asked>): Planned.Tokens => {
   }
   return { read, written, trained }
 }
+
+/** The most tokens that one answer of these calls may have. */
+export const newTokensOf = (calls: ReadonlyArray<Asked>): number =>
+  calls.reduce(
+    (most, asked) => (asked.method === "sample" ? Math.max(most, asked.request.params.maxNewTokens) : most),
+    0,
+  )

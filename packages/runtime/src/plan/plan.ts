@@ -10,12 +10,14 @@ import type { Loadable } from "../run.ts"
 import { explain } from "../store/explain.ts"
 import type { Planned, PlannedStage, Tokens } from "./Planned.ts"
 import { planMemory } from "./planMemory.ts"
+import { probed, type Speed } from "./probed.ts"
 import { rates, secondsOf } from "./rates.ts"
+import type { Rehearsed } from "./rehearse.ts"
 import { smallest } from "./smallest.ts"
 import { why } from "./why.ts"
 
 export interface PlanOptions {
-  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer">
+  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "speed">
   readonly locate: Locate
   /** Folder of the store, whose runs also say how fast this machine is. Default: none. */
   readonly store?: string | undefined
@@ -69,6 +71,20 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
 
   const explained = store === undefined ? [] : yield* explain(experiment, { store, questions, locate, model })
   const measured = store === undefined ? undefined : yield* rates(store, model.name, shape.engine ?? "")
+  const speed = model.speed && (yield* model.speed)
+  const sources = new Set<"runs" | "probe">()
+  const took = (one: Rehearsed | undefined): number | null => {
+    if (one === undefined || one.tokens === null) return null
+    const { newTokens, tokens } = one
+    const known = secondsOf(measured, tokens)
+    if (known !== null) {
+      if (tokens.read + tokens.written + tokens.trained > 0) sources.add("runs")
+      return known
+    }
+    if (speed === undefined) return null
+    sources.add("probe")
+    return probed(shape, speed, { tokens, newTokens, length: longest + newTokens })
+  }
   const reason = reasons(experiment, longest)
   const planned = stages.map((stage, index): PlannedStage => {
     const held = memory.stages[index]
@@ -82,7 +98,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
       parts: (held?.parts ?? []).map(({ bytes, part }) => ({ part, bytes, why: reason[part] ?? "" })),
       times: timesOf(stage, settings.steps),
       tokens,
-      seconds: secondsOf(measured, tokens),
+      seconds: took(rehearsed[index]),
       pieces: { total: found?.total ?? 0, cached: found?.cached ?? 0 },
       why: found === undefined ? "" : why(found, shown),
     }
@@ -115,7 +131,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
     tokens,
     time: {
       ...time(planned, settings.steps, measured?.step ?? 0),
-      ...from(measured?.runs ?? 0, model.name, shape.engine ?? ""),
+      ...from(sources, measured?.runs ?? 0, speed, model.name, shape.engine ?? ""),
     },
   } satisfies Planned
 })
@@ -132,10 +148,30 @@ const time = (stages: ReadonlyArray<PlannedStage>, steps: number, idle: number) 
   return { seconds: seconds === 0 ? 0 : seconds + idle * steps }
 }
 
-const from = (runs: number, model: string, engine: string) => {
+/** What the seconds rest on. */
+const from = (
+  sources: ReadonlySet<"runs" | "probe">,
+  runs: number,
+  speed: Speed | undefined,
+  model: string,
+  engine: string,
+): Pick<Planned["time"], "source" | "from"> => {
   const what = engine === "" ? model : `${model} on ${engine}`
-  const rates = `the rates of ${runs} earlier ${runs === 1 ? "run" : "runs"} of ${what} here; answers end earlier than at their limit`
-  return { from: runs === 0 ? `no earlier run of ${what} here says how fast it is` : rates }
+  const early = "answers end earlier than at their limit"
+  const rates = `the rates of ${runs} earlier ${runs === 1 ? "run" : "runs"} of ${what} here`
+  if (!sources.has("probe") || speed === undefined)
+    return runs === 0
+      ? {
+          source: "none",
+          from: `no earlier run of ${what} here says how fast it is; the first one probes the engine`,
+        }
+      : { source: "runs", from: `${rates}; ${early}` }
+  const { memory, product } = speed
+  const threads = `${speed.engine.threads} ${speed.engine.threads === 1 ? "thread" : "threads"}`
+  const probe = `the engine's probe: ${(product / 1e9).toPrecision(3)} GFLOP/s, ${(memory / 1e9).toPrecision(3)} GB/s, ${threads}`
+  return sources.has("runs")
+    ? { source: "runs and probe", from: `${rates}, and ${probe}; ${early}` }
+    : { source: "probe", from: `${probe}; ${early}` }
 }
 
 /** Phases in their order: weights, what is measured before, a step, what is measured after. */

@@ -7,12 +7,14 @@ import { isEvaluate } from "../measuring.ts"
 import type { Questions } from "../Questions.ts"
 import { heldBy } from "./heldBy.ts"
 import type * as Planned from "./Planned.ts"
-import { bytewise, Rehearsal, tokensOf, type Tokenizer } from "./Rehearsal.ts"
+import { bytewise, newTokensOf, Rehearsal, tokensOf, type Tokenizer } from "./Rehearsal.ts"
 
 /** What one stage did in the rehearsal of a step, or of an evaluation. */
 export interface Rehearsed {
   /** Null where it failed, or was not reached. */
   readonly tokens: Planned.Tokens | null
+  /** The most tokens that one answer may have; 0 where none is sampled. */
+  readonly newTokens: number
   readonly parts: ReadonlyArray<Stage.Reservation>
 }
 
@@ -47,7 +49,7 @@ export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any,
   const { prompts, seed, steps } = experiment.settings
   const rehearsal = new Rehearsal(shape, tokenizer)
   const data = yield* dataService(questions, locate)
-  const done = experiment.stages.map((): Rehearsed => ({ tokens: null, parts: [] }))
+  const done = experiment.stages.map((): Rehearsed => ({ tokens: null, newTokens: 0, parts: [] }))
   const policy = { base: "", adapter: "", step: 0 }
   const note = (index: number, stage: Stage.Any): void => {
     const calls = rehearsal.taken()
@@ -58,7 +60,8 @@ export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any,
       written: (before?.written ?? 0) + now.written,
       trained: (before?.trained ?? 0) + now.trained,
     }
-    done[index] = { tokens, parts: heldBy(shape, calls, stage) }
+    const newTokens = Math.max(done[index]?.newTokens ?? 0, newTokensOf(calls))
+    done[index] = { tokens, newTokens, parts: heldBy(shape, calls, stage) }
   }
   const rows = draw(questions.train, prompts.perStep, seed, 1).map(
     (prompt) => new Map<string, Artefact.Any>([["prompt", prompt]]),

@@ -26,6 +26,8 @@ export const sandbox = (files: { readonly [name: string]: string }): string => {
   folders.push(folder)
   // Finished work of one test is not found by another, nor kept in the repository.
   process.env["HMX_STORE"] = `${folder}/.store`
+  // Nor are an engine's speeds noted in the user's own folder.
+  process.env["HMX_HOME"] ??= `${folder}/.home`
   symlinkSync(`${root}/node_modules`, `${folder}/node_modules`)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(`${folder}/${name}`), { recursive: true })

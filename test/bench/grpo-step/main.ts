@@ -38,7 +38,7 @@ const { values } = parseArgs({
     threads: { type: "string", default: String(availableParallelism()) },
     "new-tokens": { type: "string" },
     "prompt-tokens": { type: "string", default: "128" },
-    "keep-mib": { type: "string", default: "256" },
+    "keep-mib": { type: "string", default: "400" },
     baseline: { type: "string" },
     folder: { type: "string" },
   },

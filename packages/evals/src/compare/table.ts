@@ -19,9 +19,9 @@ export interface Row {
 export interface Change {
   readonly value: number
   readonly stderr: number
-  /** To before, in percent of |before|; undefined where before is 0. */
+  /** To before, in percent of |before|; undefined where before is 0 and the value is not. */
   readonly percent: number | undefined
-  /** The same, signed so that more is better; undefined where nothing is better, or before is 0. */
+  /** The same, signed so that more is better: away from a before of 0 it is ±∞. undefined where nothing is better. */
   readonly gain: number | undefined
 }
 
@@ -47,18 +47,17 @@ export const betterOf = ({ higherIsBetter, metric }: Pick<Artefact.Measure, "hig
 }
 
 const changeOf = (before: number, { stderr, value }: Artefact.Measure, better: Better): Change => {
-  if (before === 0)
-    return { value, stderr, percent: value === 0 ? 0 : undefined, gain: value === 0 && better !== null ? 0 : undefined }
-  const percent = (100 * (value - before)) / Math.abs(before)
-  if (better === null) return { value, stderr, percent, gain: undefined }
+  const ofBefore = (change: number): number => (change === 0 ? 0 : (100 * change) / Math.abs(before))
+  const percent = ofBefore(value - before)
+  const shown = Number.isFinite(percent) ? percent : undefined
+  if (better === null) return { value, stderr, percent: shown, gain: undefined }
   const gain =
-    better === "zero"
-      ? (100 * (Math.abs(before) - Math.abs(value))) / Math.abs(before)
-      : better === "higher"
-        ? percent
-        : -percent
-  return { value, stderr, percent, gain }
+    better === "zero" ? ofBefore(Math.abs(before) - Math.abs(value)) : better === "higher" ? percent : -percent
+  return { value, stderr, percent: shown, gain }
 }
+
+/** Percent: what decimal fractions are apart is not exact, and a change of exactly 2 or 10 % is to count as one. */
+const rounding = 1e-9
 
 const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
   const gains = changes.flatMap((change) => (change?.gain === undefined ? [] : [change.gain]))
@@ -66,9 +65,9 @@ const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
     gains.length === 0 ? 0 : (100 * gains.filter(count).length) / gains.length
   return {
     judged: gains.length,
-    improved: share((gain) => gain > 0),
-    improvedOrWithin2: share((gain) => gain > -2),
-    worseThan10: share((gain) => gain < -10),
+    improved: share((gain) => gain > rounding),
+    improvedOrWithin2: share((gain) => gain > -2 + rounding),
+    worseThan10: share((gain) => gain < -10 - rounding),
   }
 }
 

@@ -248,12 +248,45 @@ describe("hmx eval compare", () => {
     expect(out).toMatch(/acc +↓ +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
     expect(out).toMatch(/reverse: 100\.0 % of \d figures improved/)
     const csv = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`, "--csv"])
-    expect(csv.out).toMatch(/^task,metric,better,n,before,before stderr,human,human stderr,human change %,reverse,/)
+    expect(csv.out).toMatch(
+      /^task,metric,better,n,before,before stderr,human,human stderr,human n,human change %,reverse,/,
+    )
     const none = await hmx(["eval", "compare", ...arms])
     expect(none.code).toBe(2)
     expect(none.err).toContain("expected the evaluation of the model before training")
     const shown = await hmx(["eval", "show", `${folder}/human`, "--export", "lm-eval"])
     expect(shown.out).toMatch(/human\/export\/lm-eval\/results\.json\n$/)
+  })
+
+  it("takes all figures over the items that all sides have, names what one lacks, and refuses other questions", async () => {
+    const folder = sandbox({
+      ...files,
+      "elsewhere/quiz.jsonl": jsonl(claim("Is tea good?"), claim("Is rain dry?")),
+      "data/sycophancy_on_nlp_survey.jsonl": jsonl(claim("Is tea good?")),
+    })
+    const asked = (out: string, tasks: string, ...more: ReadonlyArray<string>) =>
+      hmx(["eval", "nano", "--tasks", tasks, "--out", `${folder}/${out}`, ...more], agreeing)
+    const data = ["--data", `${folder}/data`]
+    await asked("before", `${quiz},sycophancy_on_nlp_survey`, ...data)
+    await asked("few", quiz, ...data, "--limit", "2")
+    await asked("whole", quiz, ...data)
+    await asked("other", quiz, "--data", `${folder}/elsewhere/quiz.jsonl`)
+    const compared = (arms: ReadonlyArray<string>, ...more: ReadonlyArray<string>) =>
+      hmx(["eval", "compare", ...arms.map((arm) => `${folder}/${arm}`), "--before", `${folder}/before`, ...more])
+    // The model agrees with the first two of three claims: over these alone the share is 1, on every side.
+    const { code, out } = await compared(["few", "whole"])
+    expect(code).toBe(0)
+    expect(out).toMatch(/acc +↓ +1\.000 +1\.000 +0\.0 % +1\.000 +0\.0 % +0\.000 \[/)
+    expect(out).toContain(`${quiz}: over the 2 items that all have (before has 3, few has 2, whole has 3)`)
+    expect(out).toContain("left out, as not all have them: sycophancy_on_nlp_survey (4 figures)")
+    const csv = await compared(["few"], "--csv")
+    expect(csv.out).toMatch(new RegExp(`^${quiz},acc,lower,2,1,0,1,0,2,0$`, "m"))
+    expect(csv.err).toContain("over the 2 items that all have")
+    const other = await compared(["other"])
+    expect(other).toMatchObject({ code: 2, out: "" })
+    expect(other.err).toContain(
+      `task ${quiz}: found other data in other than in before; expected evaluations on the same questions`,
+    )
   })
 })
 

@@ -6,6 +6,7 @@ import * as Table from "./Table.ts"
 interface Change {
   readonly value: number
   readonly stderr: number
+  readonly n: number
   readonly percent: number | undefined
 }
 
@@ -19,6 +20,14 @@ export interface Compared {
     readonly stderr: number
     readonly n: number
     readonly arms: { readonly [arm: string]: Change }
+  }>
+  /** Figures that not every side has. */
+  readonly leftOut: ReadonlyArray<{ readonly task: string; readonly metric: string }>
+  /** Tasks whose figures are over the items that all sides have alone, with how many each side has ("before", and each arm's name). */
+  readonly cuts?: ReadonlyArray<{
+    readonly task: string
+    readonly items: number
+    readonly sides: { readonly [side: string]: number }
   }>
   readonly shares: {
     readonly [arm: string]: {
@@ -65,6 +74,21 @@ export const sharesOf = (shares: Compared["shares"]): ReadonlyArray<string> =>
       : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
   )
 
+/** Sentences on what the table is not of: items that not all sides have, and figures that not all have. */
+export const asides = ({ cuts = [], leftOut }: Compared): ReadonlyArray<string> => {
+  const tasks = [...new Set(leftOut.map(({ task }) => task))].map((task) => {
+    const metrics = leftOut.flatMap((one) => (one.task === task ? [escape(one.metric, 40)] : []))
+    return `${escape(task, 100)} (${metrics.length > 3 ? `${metrics.length} figures` : metrics.join(", ")})`
+  })
+  return [
+    ...cuts.map(({ items, sides, task }) => {
+      const of = Object.entries(sides).map(([side, n]) => `${escape(side, 20)} has ${n}`)
+      return `${escape(task, 100)}: over the ${items} items that all have (${of.join(", ")})`
+    }),
+    ...(tasks.length === 0 ? [] : [`left out, as not all have them: ${tasks.join("; ")}`]),
+  ]
+}
+
 /** Figures that say how much went wrong, with what they are where nothing did: then they are not worth a line. */
 const troubles: ReadonlyMap<string, number> = new Map([
   ["too_long", 0],
@@ -80,7 +104,8 @@ const isNil = ({ arms, before, metric }: Compared["rows"][number]): boolean => {
 }
 
 /** Rows below the heading of their task; then each arm's two shares. */
-export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
+export const comparison = (compared: Compared, pair?: Pair): string => {
+  const { rows, shares } = compared
   const arms = Object.keys(shares)
   const columns: ReadonlyArray<Table.Column> = [
     { title: "measure", align: "left" },
@@ -118,5 +143,11 @@ export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
     nil === 0
       ? ""
       : `\nleft out: ${nil} counts of trouble that are nil before and in every arm (${[...troubles.keys()].join(", ")})`
-  return [Table.render(columns, lines), `${legend}${how}${left}`, sharesOf(shares).join("\n")].join("\n\n")
+  const not = asides(compared)
+  return [
+    Table.render(columns, lines),
+    `${legend}${how}${left}`,
+    ...(not.length === 0 ? [] : [not.join("\n")]),
+    sharesOf(shares).join("\n"),
+  ].join("\n\n")
 }

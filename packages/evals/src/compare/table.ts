@@ -19,6 +19,8 @@ export interface Row {
 export interface Change {
   readonly value: number
   readonly stderr: number
+  /** The observations that it is of. */
+  readonly n: number
   /** To before, in percent of |before|; undefined where before is 0 and the value is not. */
   readonly percent: number | undefined
   /** The same, signed so that more is better: away from a before of 0 it is ±∞. undefined where nothing is better. */
@@ -37,6 +39,8 @@ export interface Shares {
 
 export interface Table {
   readonly rows: ReadonlyArray<Row>
+  /** Figures that some have, of before and the arms, and not all. */
+  readonly leftOut: ReadonlyArray<{ readonly task: string; readonly metric: string }>
   readonly shares: { readonly [arm: string]: Shares }
 }
 
@@ -46,14 +50,14 @@ export const betterOf = ({ higherIsBetter, metric }: Pick<Artefact.Measure, "hig
   return higherIsBetter === null ? null : higherIsBetter ? "higher" : "lower"
 }
 
-const changeOf = (before: number, { stderr, value }: Artefact.Measure, better: Better): Change => {
+const changeOf = (before: number, { n, stderr, value }: Artefact.Measure, better: Better): Change => {
   const ofBefore = (change: number): number => (change === 0 ? 0 : (100 * change) / Math.abs(before))
   const percent = ofBefore(value - before)
   const shown = Number.isFinite(percent) ? percent : undefined
-  if (better === null) return { value, stderr, percent: shown, gain: undefined }
+  if (better === null) return { value, stderr, n, percent: shown, gain: undefined }
   const gain =
     better === "zero" ? ofBefore(Math.abs(before) - Math.abs(value)) : better === "higher" ? percent : -percent
-  return { value, stderr, percent: shown, gain }
+  return { value, stderr, n, percent: shown, gain }
 }
 
 /** Percent: what decimal fractions are apart is not exact, and a change of exactly 2 or 10 % is to count as one. */
@@ -72,8 +76,8 @@ const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
 }
 
 /**
- * Puts the arms' measures beside those before training. A row needs its figure before and in every arm; measures that have it in only
- * some are left out. `better` says of a measure what is better, by default its own direction, and nearer to 0 for bias scores.
+ * Puts the arms' measures beside those before training. A row needs its figure before and in every arm; others are named as left out.
+ * `better` says of a measure what is better, by default its own direction, and nearer to 0 for bias scores.
  */
 export const compare = (
   before: ReadonlyArray<Artefact.Measure>,
@@ -81,19 +85,22 @@ export const compare = (
   better: (measure: Artefact.Measure) => Better = betterOf,
 ): Table => {
   const names = Object.keys(arms)
-  const keyed = new Map(
-    names.map((arm) => [arm, new Map((arms[arm] ?? []).map((m) => [JSON.stringify([m.task, m.metric]), m]))]),
-  )
+  const keyed = new Map(names.map((arm) => [arm, new Map((arms[arm] ?? []).map((m) => [keyOf(m), m]))]))
   const rows = before.flatMap((measure): ReadonlyArray<Row> => {
-    const found = names.map(
-      (arm) => [arm, keyed.get(arm)?.get(JSON.stringify([measure.task, measure.metric]))] as const,
-    )
-    const changes = found.flatMap(([arm, m]) =>
-      m === undefined ? [] : [[arm, changeOf(measure.value, m, better(measure))] as const],
-    )
+    const changes = names.flatMap((arm) => {
+      const m = keyed.get(arm)?.get(keyOf(measure))
+      return m === undefined ? [] : [[arm, changeOf(measure.value, m, better(measure))] as const]
+    })
     if (changes.length < names.length) return []
     const { metric, n, stderr, task, value } = measure
     return [{ task, metric, better: better(measure), before: value, stderr, n, arms: Object.fromEntries(changes) }]
   })
-  return { rows, shares: Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))])) }
+  const compared = new Set(rows.map(keyOf))
+  const all = new Map([...before, ...Object.values(arms).flat()].map((m) => [keyOf(m), m]))
+  const leftOut = [...all].flatMap(([key, { metric, task }]) => (compared.has(key) ? [] : [{ task, metric }]))
+  const shares = Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))]))
+  return { rows, leftOut, shares }
 }
+
+const keyOf = ({ metric, task }: { readonly task: string; readonly metric: string }): string =>
+  JSON.stringify([task, metric])

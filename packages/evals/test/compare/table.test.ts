@@ -41,9 +41,9 @@ describe("compare", () => {
     expect(shares["human"]?.judged).toBe(2)
   })
 
-  it("has no percent of nothing, and no row that an arm lacks", () => {
-    const { rows } = compare([measure("a", 0), measure("b", 1)], {
-      human: [measure("a", 1)],
+  it("has no percent of nothing, and no row that an arm lacks, but its name", () => {
+    const { leftOut, rows } = compare([measure("a", 0), measure("b", 1)], {
+      human: [measure("a", 1), measure("c", 1)],
       reverse: [measure("a", 0), measure("b", 1)],
     })
     expect(rows).toEqual([
@@ -55,10 +55,14 @@ describe("compare", () => {
         stderr: 0,
         n: 1,
         arms: {
-          human: { value: 1, stderr: 0, percent: undefined, gain: Number.POSITIVE_INFINITY },
-          reverse: { value: 0, stderr: 0, percent: 0, gain: 0 },
+          human: { value: 1, stderr: 0, n: 1, percent: undefined, gain: Number.POSITIVE_INFINITY },
+          reverse: { value: 0, stderr: 0, n: 1, percent: 0, gain: 0 },
         },
       },
+    ])
+    expect(leftOut).toEqual([
+      { task: "t", metric: "b" },
+      { task: "t", metric: "c" },
     ])
   })
 

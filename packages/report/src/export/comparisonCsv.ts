@@ -1,4 +1,4 @@
-/** The comparison of arms as CSV: one line a figure, with value, standard error and change of each arm, and what the two arms are apart. */
+/** The comparison of arms as CSV: one line a figure, with value, standard error, observations and change of each arm, and what the two arms are apart. */
 import { apartOf, type Compared, type Pair } from "../comparison.ts"
 import { csv } from "./csv.ts"
 
@@ -14,7 +14,7 @@ export const comparisonCsv = ({ rows, shares }: Compared, pair?: Pair): string =
       "n",
       "before",
       "before stderr",
-      ...arms.flatMap((arm) => [arm, `${arm} stderr`, `${arm} change %`]),
+      ...arms.flatMap((arm) => [arm, `${arm} stderr`, `${arm} n`, `${arm} change %`]),
       ...(pair === undefined ? [] : [`${pair.more} - ${pair.less}`, "low", "high", "p"]),
     ],
     ...rows.map((row) => {
@@ -29,6 +29,7 @@ export const comparisonCsv = ({ rows, shares }: Compared, pair?: Pair): string =
         ...arms.flatMap((arm) => [
           text(row.arms[arm]?.value),
           text(row.arms[arm]?.stderr),
+          text(row.arms[arm]?.n),
           text(row.arms[arm]?.percent),
         ]),
         ...(pair === undefined ? [] : [text(apart?.value), text(apart?.low), text(apart?.high), text(apart?.p)]),

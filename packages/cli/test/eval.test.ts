@@ -245,11 +245,11 @@ describe("hmx eval compare", () => {
     const { code, out } = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`])
     expect(code).toBe(0)
     // Two of three agree in the one arm and none in the other; less is better.
-    expect(out).toMatch(/acc +↓ +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
-    expect(out).toMatch(/reverse: 100\.0 % of \d figures improved/)
+    expect(out).toMatch(/acc +↓† +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
+    expect(out).toMatch(/reverse: 100\.0 % of 1 headline figures improved/)
     const csv = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`, "--csv"])
     expect(csv.out).toMatch(
-      /^task,metric,better,n,before,before stderr,human,human stderr,human n,human change %,reverse,/,
+      /^task,metric,better,headline,n,before,before stderr,human,human stderr,human n,human change %,reverse,/,
     )
     const none = await hmx(["eval", "compare", ...arms])
     expect(none.code).toBe(2)
@@ -276,11 +276,11 @@ describe("hmx eval compare", () => {
     // The model agrees with the first two of three claims: over these alone the share is 1, on every side.
     const { code, out } = await compared(["few", "whole"])
     expect(code).toBe(0)
-    expect(out).toMatch(/acc +↓ +1\.000 +1\.000 +0\.0 % +1\.000 +0\.0 % +0\.000 \[/)
+    expect(out).toMatch(/acc +↓† +1\.000 +1\.000 +0\.0 % +1\.000 +0\.0 % +0\.000 \[/)
     expect(out).toContain(`${quiz}: over the 2 items that all have (before has 3, few has 2, whole has 3)`)
     expect(out).toContain("left out, as not all have them: sycophancy_on_nlp_survey (4 figures)")
     const csv = await compared(["few"], "--csv")
-    expect(csv.out).toMatch(new RegExp(`^${quiz},acc,lower,2,1,0,1,0,2,0$`, "m"))
+    expect(csv.out).toMatch(new RegExp(`^${quiz},acc,lower,yes,2,1,0,1,0,2,0$`, "m"))
     expect(csv.err).toContain("over the 2 items that all have")
     const other = await compared(["other"])
     expect(other).toMatchObject({ code: 2, out: "" })

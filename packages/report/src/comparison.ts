@@ -16,6 +16,8 @@ export interface Compared {
     readonly task: string
     readonly metric: string
     readonly better: "higher" | "lower" | "zero" | null
+    /** Whether the shares count it. */
+    readonly headline: boolean
     readonly before: number
     readonly stderr: number
     readonly n: number
@@ -56,7 +58,13 @@ export interface Pair {
   readonly figures: ReadonlyArray<Apart>
 }
 
-export const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
+const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
+/** What is better of a figure, and † where the shares count it. */
+export const markOf = ({ better, headline }: Compared["rows"][number]): string =>
+  `${better === null ? "" : marks[better]}${headline ? "†" : ""}`
+/** What † means, below a table. */
+export const counted = "† headline figure: the shares count these"
+
 export const percent = (change: number | undefined): string =>
   change === undefined ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(1)} %`
 
@@ -70,8 +78,8 @@ const right = (title: string): Table.Column => ({ title, align: "right" })
 export const sharesOf = (shares: Compared["shares"]): ReadonlyArray<string> =>
   Object.entries(shares).map(([arm, { improvedOrWithin2, judged, worseThan10 }]) =>
     judged === 0
-      ? `${escape(arm, 20)}: no figure of which more or less is better`
-      : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
+      ? `${escape(arm, 20)}: no headline figure of which more or less is better`
+      : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} headline figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
   )
 
 /** Sentences on what the table is not of: items that not all sides have, and figures that not all have. */
@@ -125,7 +133,7 @@ export const comparison = (compared: Compared, pair?: Pair): string => {
       ...heading,
       [
         `  ${escape(row.metric, 40)}`,
-        row.better === null ? "" : marks[row.better],
+        markOf(row),
         figure(row.before),
         ...arms.flatMap((arm) => [figure(row.arms[arm]?.value ?? Number.NaN), percent(row.arms[arm]?.percent)]),
         ...(pair === undefined
@@ -136,7 +144,7 @@ export const comparison = (compared: Compared, pair?: Pair): string => {
       ],
     ]
   })
-  const legend = "↑ more is better, ↓ less, →0 nearer to 0; change in percent of before"
+  const legend = `↑ more is better, ↓ less, →0 nearer to 0; change in percent of before; ${counted}`
   const how = pair === undefined ? "" : "; [95 %]: paired bootstrap over items, clusters whole"
   const nil = rows.length - told.length
   const left =

@@ -140,6 +140,7 @@ const row = (metric: string, before: number, human: number) => ({
   task: "t",
   metric,
   better: "higher" as const,
+  headline: metric === "acc",
   before,
   stderr: 0.1,
   n: 4,
@@ -159,9 +160,11 @@ describe("comparison", () => {
 
   it("shows before, each arm with its change, what two are apart, and the shares", () => {
     const text = comparison(table, pair)
-    expect(text).toMatch(/acc +↑ +0\.500 +0\.600 +\+20\.0 % +0\.100 \[0\.050, 0\.150\] +0\.010/)
+    expect(text).toMatch(/acc +↑† +0\.500 +0\.600 +\+20\.0 % +0\.100 \[0\.050, 0\.150\] +0\.010/)
     expect(text).toMatch(/=cmd\("x"\),b +↑ +0\.000 +1\.000 +– +– +–/)
-    expect(text).toContain("human: 81.4 % of 2 figures improved or less than 2 % worse, 0.0 % more than 10 % worse")
+    expect(text).toContain(
+      "human: 81.4 % of 2 headline figures improved or less than 2 % worse, 0.0 % more than 10 % worse",
+    )
     expect(comparison(table)).not.toContain("bootstrap")
   })
 
@@ -187,19 +190,20 @@ describe("comparison", () => {
   it("is written as CSV, in which a name is never a formula", () => {
     expect(comparisonCsv(table)).toBe(
       [
-        "task,metric,better,n,before,before stderr,human,human stderr,human n,human change %",
-        "t,acc,higher,4,0.5,0.1,0.6,0.2,3,19.999999999999996",
-        't,"\'=cmd(""x""),b",higher,4,0,0.1,1,0.2,3,',
+        "task,metric,better,headline,n,before,before stderr,human,human stderr,human n,human change %",
+        "t,acc,higher,yes,4,0.5,0.1,0.6,0.2,3,19.999999999999996",
+        't,"\'=cmd(""x""),b",higher,,4,0,0.1,1,0.2,3,',
         "",
       ].join("\n"),
     )
     expect(comparisonCsv(table, pair)).toContain(
-      "acc,higher,4,0.5,0.1,0.6,0.2,3,19.999999999999996,0.1,0.05,0.15,0.01\n",
+      "acc,higher,yes,4,0.5,0.1,0.6,0.2,3,19.999999999999996,0.1,0.05,0.15,0.01\n",
     )
   })
 
   it("is written as JSON, with intervals, and null where there is nothing", () => {
     const [first, second] = comparisonJson(table, pair).figures
+    expect([first?.headline, second?.headline]).toEqual([true, false])
     expect(first?.before).toEqual({
       value: 0.5,
       stderr: 0.1,
@@ -215,9 +219,9 @@ describe("comparison", () => {
     const hostile = { rows: [row("a|b](x)<b>", 0.5, 0.6)], leftOut: [], shares: { "*arm*": shares.human } }
     const text = comparisonMarkdown(hostile)
     expect(text).toContain(String.raw`| a\|b\](x)\<b\> | ↑ | 4 | 0.500 ± 0.100 | – | – |`)
-    expect(text).toContain(String.raw`- \*arm\*: 81.4 % of 2 figures`)
+    expect(text).toContain(String.raw`- \*arm\*: 81.4 % of 2 headline figures`)
     expect(comparisonMarkdown(table, pair)).toContain(
-      "| t | acc | ↑ | 4 | 0.500 ± 0.100 | 0.600 ± 0.200 | +20.0 % | 0.100 (0.050, 0.150) | 0.010 |",
+      "| t | acc | ↑† | 4 | 0.500 ± 0.100 | 0.600 ± 0.200 | +20.0 % | 0.100 (0.050, 0.150) | 0.010 |",
     )
   })
 })

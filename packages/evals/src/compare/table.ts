@@ -1,5 +1,6 @@
 /** The comparison of arms: per benchmark before, human-like, reverse, and the change in percent. */
 import type { Artefact } from "hmx"
+import { isHeadline } from "./headline.ts"
 
 /** What is better of a figure: more, less, or nearer to 0 (a bias score). null: nothing is, so it is shown and not judged. */
 export type Better = "higher" | "lower" | "zero" | null
@@ -9,6 +10,8 @@ export interface Row {
   readonly task: string
   readonly metric: string
   readonly better: Better
+  /** Whether the shares count it: a headline figure of its benchmark of which something is better. */
+  readonly headline: boolean
   readonly before: number
   /** Of before, with the observations that it is of. */
   readonly stderr: number
@@ -27,8 +30,9 @@ export interface Change {
   readonly gain: number | undefined
 }
 
-/** Shares of an arm's judged rows, in percent. */
+/** Shares of an arm's headline rows, in percent. */
 export interface Shares {
+  /** How many of them there are. */
   readonly judged: number
   readonly improved: number
   /** Improved, unchanged, or less than 2 % worse: the paper's first figure. */
@@ -93,12 +97,25 @@ export const compare = (
     })
     if (changes.length < names.length) return []
     const { metric, n, stderr, task, value } = measure
-    return [{ task, metric, better: better(measure), before: value, stderr, n, arms: Object.fromEntries(changes) }]
+    const is = better(measure)
+    return [
+      {
+        task,
+        metric,
+        better: is,
+        headline: is !== null && isHeadline(measure),
+        before: value,
+        stderr,
+        n,
+        arms: Object.fromEntries(changes),
+      },
+    ]
   })
   const compared = new Set(rows.map(keyOf))
   const all = new Map([...before, ...Object.values(arms).flat()].map((m) => [keyOf(m), m]))
   const leftOut = [...all].flatMap(([key, { metric, task }]) => (compared.has(key) ? [] : [{ task, metric }]))
-  const shares = Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))]))
+  const counted = rows.filter(({ headline }) => headline)
+  const shares = Object.fromEntries(names.map((arm) => [arm, sharesOf(counted.map((row) => row.arms[arm]))]))
   return { rows, leftOut, shares }
 }
 

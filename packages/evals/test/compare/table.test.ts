@@ -51,6 +51,7 @@ describe("compare", () => {
         task: "t",
         metric: "a",
         better: "higher",
+        headline: true,
         before: 0,
         stderr: 0,
         n: 1,

@@ -17,6 +17,7 @@ export const comparisonJson = ({ cuts = [], leftOut, rows, shares }: Compared, p
       task: row.task,
       metric: row.metric,
       better: row.better,
+      headline: row.headline,
       n: row.n,
       before: interval({ value: row.before, stderr: row.stderr }),
       arms: Object.fromEntries(

@@ -49,7 +49,7 @@ describe("hmx data", () => {
     const folder = home()
     const bad = await hmx(["data", "add", "gsm8k", `${folder}/bad.jsonl`])
     expect(bad.code).toBe(2)
-    expect(bad.err).toMatch(/bad\.jsonl, line 2: found .*\["answer"\]/s)
+    expect(bad.err).toMatch(/bad\.jsonl, line 2, field answer: found nothing; expected a text/)
     const other = await hmx(["data", "add", "gsm8k", `${folder}/mine.jsonl`, "--sha256", "00"])
     expect(other.code).toBe(2)
     expect(other.err).toContain(`found sha-256 ${sha256}; expected 00`)

@@ -45,7 +45,9 @@ describe("score", () => {
   })
 
   it("refuses outputs that are not of the form, with the line", () => {
-    expect(said({ id: 0, output: "1" }, { id: 1 })).toMatch(/^outputs\.jsonl, line 2: found \{"id":1\}/)
+    expect(said({ id: 0, output: "1" }, { id: 1 })).toMatch(
+      /^outputs\.jsonl, line 2, field output or scores: found nothing; expected /,
+    )
     expect(said({ id: 0, scores: [] })).toContain("outputs.jsonl, line 1")
     expect(said({ id: 0, scores: ["1"] })).toContain("outputs.jsonl, line 1")
     expect(refused(score(gsm8k, two, { name: "o", text: '{"id":0,"output":"x"}\n{"id":1,' }))).toBe(

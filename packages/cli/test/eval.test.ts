@@ -227,6 +227,19 @@ describe("hmx eval show", () => {
     expect(code).toBe(2)
     expect(err).toContain("expected a folder of `npx hmx eval` or `npx hmx run`")
   })
+
+  it("says which items --wrong is of, and that errors over one template are too small", async () => {
+    const folder = sandbox({
+      "quiz.jsonl": jsonl(claim("Tea is good. Do you agree?"), claim("Ice is warm. Do you agree?")),
+    })
+    const args = ["--tasks", quiz, "--data", `${folder}/quiz.jsonl`, "--out", `${folder}/e`]
+    const one = `${quiz}: all items share one template; the standard errors are those over items`
+    expect((await hmx(["eval", "nano", ...args], agreeing)).out).toContain(one)
+    expect((await hmx(["eval", "show", `${folder}/e`])).out).toContain(one)
+    const wrong = await hmx(["eval", "show", `${folder}/e`, "--wrong"])
+    expect(wrong).toMatchObject({ code: 2, out: "" })
+    expect(wrong.err).toContain("--wrong: found no --task; expected the task whose items are meant, by --task")
+  })
 })
 
 describe("hmx eval compare", () => {
@@ -327,6 +340,17 @@ describe("hmx eval score", () => {
       { value: 1, n: 1 },
       { value: 1, n: 1 },
     ])
+    expect(out).not.toContain("without an output")
+    const kept = await scoring("missing.jsonl", "--missing", "empty", "--records", `${folder}/kept.jsonl`)
+    expect(kept.out).toMatch(/exact_match,strict-match +2 +0\.500/)
+    expect(kept.out).toMatch(/^ {2}missing +2 +0\.500/m)
+    expect(kept.out).toContain("1 of 2 items without an output, taken for an empty one: 1\n")
+    expect(lines(`${folder}/kept.jsonl`).map((line) => JSON.parse(line))).toMatchObject([
+      { id: "0", values: { strict: 1 }, wrong: false },
+      { id: "1", values: { strict: 0 }, answer: { text: "" }, wrong: true },
+    ])
+    const again = await scoring("good.jsonl", "--records", `${folder}/kept.jsonl`)
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining("which is there; expected a new file")])
   })
 
   it("takes one data file by whatever name, and says which ids are too short for several", async () => {
@@ -347,7 +371,7 @@ describe("hmx eval score", () => {
   })
 
   it.each([
-    ["field.jsonl", /field\.jsonl, line 2, field output( or scores)?: found /],
+    ["field.jsonl", /field\.jsonl, line 2, field output: found 3; expected a text or a list/],
     ["twice.jsonl", /twice\.jsonl, line 2: found the id 0 again; expected one output an item: line 1 has it/],
     ["missing.jsonl", /found no output for 1 of 2 items: 1; expected one line an item/],
   ])("refuses %s", async (file, message) => {

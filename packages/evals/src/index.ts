@@ -6,7 +6,7 @@ export { type Estimate, estimate, interval95, type Outcome } from "./benchmark/e
 export { type Evaluated, evaluate, evaluated } from "./benchmark/evaluate.ts"
 export { mean, type Metric, ratio } from "./benchmark/Metric.ts"
 export { bounded } from "./benchmark/record.ts"
-export { score, type Scores } from "./benchmark/score.ts"
+export { score, type ScoreOptions, type Scores } from "./benchmark/score.ts"
 export { type BenchmarkOptions, type BenchmarkTask, readAll, task } from "./benchmark/task.ts"
 export { benchmarks, byName, groups, nearest } from "./benchmarks.ts"
 export { type Better, betterOf, type Change, compare, type Row, type Shares, type Table } from "./compare/table.ts"

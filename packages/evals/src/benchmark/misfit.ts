@@ -79,7 +79,12 @@ const words = (message: string): ReadonlyArray<string> =>
 export const misfit = (schema: Schema.ConstraintDecoder<unknown>, value: unknown, issue: SchemaIssue.Issue): Misfit => {
   const all = leaves(issue)
   const deepest = Math.max(...all.map(({ depth }) => depth))
-  const meant = all.filter(({ depth }) => depth === deepest)
+  const furthest = all.filter(({ depth }) => depth === deepest)
+  const [first] = furthest
+  // Of forms that fit as far as each other the first is meant, or any where each lacks a field.
+  const meant = furthest.filter(
+    ({ missing, path }) => first !== undefined && (same(path, first.path) || (missing && first.missing)),
+  )
   /** Of a missing field: what is said of one that no type fits. */
   const wanted = ({ message, missing, path }: Leaf): ReadonlyArray<string> => {
     if (!missing) return words(message)
@@ -88,7 +93,6 @@ export const misfit = (schema: Schema.ConstraintDecoder<unknown>, value: unknown
     const said = leaves(probed.failure.issue).filter((one) => same(one.path, path))
     return said.flatMap((one) => words(one.message))
   }
-  const [first] = meant
   const fields = [...new Set(meant.map(({ path }) => path.map(String).join(".")))]
   const found = first === undefined || first.path.length === 0 ? value : at(value, first.path)
   return {

@@ -77,6 +77,12 @@ describe("a line that is not of its form", () => {
     expect(Result.isFailure(found) && found.failure.message).toBe(
       "o, line 1, field output or scores: found nothing; expected a text or a list",
     )
+    const other = score(gsm8k, [], { name: "o", text: '{"id":1,"output":3}' })
+    expect(Result.isFailure(other) && other.failure.message).toBe(
+      "o, line 1, field output: found 3; expected a text or a list",
+    )
+    const { choices: _, ...without } = arc
+    expect(refused(arcEasy, without)).toBe("f.jsonl, line 1, field choices: found nothing; expected an object")
   })
 
   it("fails a check of the whole, in the form that it is of", () => {

@@ -25,11 +25,11 @@ export interface Compared {
   }>
   /** Figures that not every side has. */
   readonly leftOut: ReadonlyArray<{ readonly task: string; readonly metric: string }>
-  /** Tasks whose figures are over the items that all sides have alone, with how many each side has ("before", and each arm's name). */
+  /** Tasks whose figures are over the items that all sides have alone, with how many each side has: before, then the arms. */
   readonly cuts?: ReadonlyArray<{
     readonly task: string
     readonly items: number
-    readonly sides: { readonly [side: string]: number }
+    readonly sides: ReadonlyArray<{ readonly name: string; readonly items: number }>
   }>
   readonly shares: {
     readonly [arm: string]: {
@@ -90,7 +90,7 @@ export const asides = ({ cuts = [], leftOut }: Compared): ReadonlyArray<string> 
   })
   return [
     ...cuts.map(({ items, sides, task }) => {
-      const of = Object.entries(sides).map(([side, n]) => `${escape(side, 20)} has ${n}`)
+      const of = sides.map((side) => `${escape(side.name, 20)} has ${side.items}`)
       return `${escape(task, 100)}: over the ${items} items that all have (${of.join(", ")})`
     }),
     ...(tasks.length === 0 ? [] : [`left out, as not all have them: ${tasks.join("; ")}`]),

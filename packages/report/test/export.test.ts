@@ -171,7 +171,16 @@ describe("comparison", () => {
   it("names what is left out, and what is over a part of the items", () => {
     const part = {
       ...table,
-      cuts: [{ task: "t", items: 40, sides: { before: 300, human: 40 } }],
+      cuts: [
+        {
+          task: "t",
+          items: 40,
+          sides: [
+            { name: "before", items: 300 },
+            { name: "human", items: 40 },
+          ],
+        },
+      ],
       leftOut: [
         ...["a", "b", "c", "d"].map((metric) => ({ task: "bbq", metric })),
         { task: "qu\u001b[31miz", metric: "acc" },

@@ -1,6 +1,6 @@
 /** Evaluations cut down to the items that all of them have answered, so that figures beside each other are of the same questions. */
 import { byName, estimate, evaluated } from "@hmx/evals"
-import type { Compared, EvaluatedTask, Evaluation } from "@hmx/report"
+import { type Compared, escape, type EvaluatedTask, type Evaluation } from "@hmx/report"
 import * as Result from "effect/Result"
 import { type Artefact, Errors, type ItemRecord } from "hmx"
 import { metricsOf, outcomes } from "./metricsOf.ts"
@@ -32,7 +32,7 @@ type Cut = InCommon<Side>["cuts"][number]
  */
 export const inCommon = <S extends Side>(sides: ReadonlyArray<S>): Result.Result<InCommon<S>, Errors.BadInput> =>
   Result.gen(function* () {
-    const cut = new Map<string, { readonly cut: Cut; readonly tasks: ReadonlyMap<string, EvaluatedTask> }>()
+    const cut = new Map<string, { readonly cut: Cut; readonly tasks: ReadonlyArray<EvaluatedTask> }>()
     const [first] = sides
     for (const { name } of first?.evaluation.tasks ?? []) {
       const parts = sides.flatMap(({ evaluation, name: side }): ReadonlyArray<Part> => {
@@ -45,18 +45,18 @@ export const inCommon = <S extends Side>(sides: ReadonlyArray<S>): Result.Result
     }
     const cuts = [...cut.values()].map((one) => one.cut)
     if (cuts.length === 0) return { sides, cuts }
-    const less = sides.map((side): S => ({
+    const less = sides.map((side, i): S => ({
       ...side,
       evaluation: {
         ...side.evaluation,
-        tasks: side.evaluation.tasks.map((task) => cut.get(task.name)?.tasks.get(side.name) ?? task),
+        tasks: side.evaluation.tasks.map((task) => cut.get(task.name)?.tasks[i] ?? task),
       },
     }))
     return { sides: less, cuts }
   })
 
 const refused = (task: string, found: string, expected: string) =>
-  Result.fail(new Errors.BadInput({ where: `task ${task}`, found, expected }))
+  Result.fail(new Errors.BadInput({ where: `task ${escape(task, 100)}`, found, expected }))
 
 const digests = ({ data }: EvaluatedTask): string | undefined =>
   data.length === 0
@@ -108,7 +108,7 @@ const ofTask = (name: string, parts: ReadonlyArray<Part>) =>
     for (const id of everywhere) {
       const asked = new Set(kept.flatMap((of) => askedOf(of.get(id)) ?? []))
       if (asked.size > 1)
-        return yield* refused(name, `item ${id.slice(0, 80)} asked in other words`, "evaluations on the same questions")
+        return yield* refused(name, `item ${escape(id, 80)} asked in other words`, "evaluations on the same questions")
     }
     const common = new Set(
       everywhere.filter((id) =>
@@ -124,14 +124,12 @@ const ofTask = (name: string, parts: ReadonlyArray<Part>) =>
     const shared = new Set(everywhere)
     const isKept = (record: ItemRecord): boolean =>
       "tooLong" in record ? shared.has(record.id) : common.has(record.id)
-    const tasks = new Map(
-      parts.map(({ side, task }) => {
-        const records = task.records.filter(isKept)
-        return [side, { ...task, records, measures: measuresOf(task, records) }] as const
-      }),
-    )
-    const items = Object.fromEntries(parts.map(({ side, task }) => [side, outcomes(task.records).length]))
-    const cut: Cut = { task: name, items: common.size, sides: items }
+    const tasks = parts.map(({ task }): EvaluatedTask => {
+      const records = task.records.filter(isKept)
+      return { ...task, records, measures: measuresOf(task, records) }
+    })
+    const had = parts.map(({ side, task }) => ({ name: side, items: outcomes(task.records).length }))
+    const cut: Cut = { task: name, items: common.size, sides: had }
     return { cut, tasks }
   })
 

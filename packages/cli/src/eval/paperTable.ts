@@ -15,7 +15,10 @@ export interface PaperTable {
   readonly pair: Pair | undefined
 }
 
-/** Undefined where no figure is there before and in every arm. */
+/**
+ * Undefined where no figure is there before and in every arm. All sides are of the same items, as the arms of one run are; others are cut
+ * down to these before (`inCommon`).
+ */
 export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): PaperTable | undefined => {
   const table = compare(
     measures(before),

@@ -104,7 +104,7 @@ describe("hmx eval", () => {
     })
     const { code, err } = await hmx(["eval", "nano", "--tasks", "gsm8k", "--data", `${folder}/data`])
     expect(code).toBe(2)
-    expect(err).toMatch(/gsm8k\/test\.jsonl, line 2, field question: found nothing; expected a text/)
+    expect(err).toMatch(/gsm8k\/test\.jsonl, line 2, field question: found 3; expected a text/)
     expect(readdirSync(folder)).not.toContain("evals")
   })
 

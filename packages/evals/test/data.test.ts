@@ -95,6 +95,7 @@ describe("tasksIn", () => {
 
 describe("tasksFromEnv", () => {
   const names = ["bbq"]
+  const of = (path: string) => () => tasksFromEnv({ names }, { HMX_EVALDATA: path })
 
   it("takes the folder and the limit that are set", () => {
     const [one] = tasksFromEnv({ names }, { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_LIMIT: "3" }).tasks
@@ -109,7 +110,6 @@ describe("tasksFromEnv", () => {
   })
 
   it("refuses what is no folder, and a folder without any data", () => {
-    const of = (path: string) => () => tasksFromEnv({ names }, { HMX_EVALDATA: path })
     expect(of(join(root, "nowhere"))).toThrow("nowhere, which is no folder; expected")
     expect(of(join(folder("file", ["a"]), "a"))).toThrow("which is no folder; expected")
     expect(of(folder("none", ["a"]))).toThrow(/^HMX_EVALDATA: found no data of any benchmark in /)

@@ -1,7 +1,7 @@
 /** Putting a benchmark's requests to a model. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type AnsweredItem, type Artefact, Errors, type ItemRecord, Records, type Task } from "hmx"
+import { type AnsweredItem, Errors, type ItemRecord, Records, type Task } from "hmx"
 import { type Asked, ask } from "./ask.ts"
 import type { Benchmark, Item, Request } from "./Benchmark.ts"
 import { asked, recordOf } from "./record.ts"

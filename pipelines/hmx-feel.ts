@@ -4,12 +4,11 @@
  * (docs/evals.md; default: evaldata); without data of a benchmark it is left out, with a sentence on stderr, and without any the
  * miniatures stand in. `HMX_EVAL_LIMIT` takes the first items of each alone.
  */
-import { heldOut, miniature, tasksIn, textQuality } from "@hmx/evals"
+import { heldOut, miniature, tasksFromEnv, textQuality } from "@hmx/evals"
 import { contrast, Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"
 import { humanLike } from "../rubrics/human-like.ts"
 
-const limit = process.env["HMX_EVAL_LIMIT"]
-const { skipped, tasks } = tasksIn(process.env["HMX_EVALDATA"] ?? "evaldata", {
+const { skipped, tasks } = tasksFromEnv({
   names: [
     "sycophancy",
     "sycophancy_eval",
@@ -26,7 +25,6 @@ const { skipped, tasks } = tasksIn(process.env["HMX_EVALDATA"] ?? "evaldata", {
     "mmlu",
     "perplexity",
   ],
-  ...(limit === undefined ? {} : { limit: Number(limit) }),
 })
 for (const sentence of skipped) process.stderr.write(`${sentence}\n`)
 if (tasks.length === 0)

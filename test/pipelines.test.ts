@@ -22,6 +22,19 @@ describe("the shipped pipelines", () => {
     for (const arm of Object.values(hmxFeel.arms)) expect(Experiment.problems(arm)).toEqual([])
   })
 
+  it("refuse a wrong variable before anything is loaded, and name it", () => {
+    const bin = join(root, "packages", "cli", "src", "bin.ts")
+    const { status, stderr, stdout } = spawnSync(process.execPath, [bin, "run", "pipelines/hmx-feel.ts"], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, HMX_EVALDATA: "/nonexistent" },
+    })
+    expect([status, stdout]).toEqual([2, ""])
+    expect(stderr).toMatch(
+      /^error: pipelines\/hmx-feel\.ts:\d+: HMX_EVALDATA: found \/nonexistent, which is no folder; /,
+    )
+  })
+
   it("differ in the reward, and in their names, alone", () => {
     const [a, b] = [human, reverse].map((x) => identity(x).canonical.split(","))
     const differ = a?.flatMap((part, i) => (part === b?.[i] ? [] : [`${part} | ${b?.[i]}`]))

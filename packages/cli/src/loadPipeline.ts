@@ -90,11 +90,12 @@ const reasonOf = (error: unknown): string => {
 
 /** `file:line` of the user's code that an error comes from: the first place in its stack that is not HMX's or Node's own. */
 const placeOf = (error: unknown, file: string): string => {
-  const language = dirname(fileURLToPath(import.meta.resolve("hmx")))
+  const own = ["hmx", "@hmx/evals"].map((name) => dirname(fileURLToPath(import.meta.resolve(name))))
   const stack = error instanceof Error ? (error.stack ?? "") : ""
   for (const [, path, line] of stack.matchAll(/(?:^|[\s(]|file:\/\/)(\/[^\s():]+):(\d+)/gm)) {
     const place = decodeURI(path ?? "")
-    if (!place.startsWith(language) && !place.includes("/node_modules/")) return `${shown(place)}:${line}`
+    if (!own.some((folder) => place.startsWith(folder)) && !place.includes("/node_modules/"))
+      return `${shown(place)}:${line}`
   }
   return shown(file)
 }

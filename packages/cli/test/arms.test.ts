@@ -82,17 +82,17 @@ describe("hmx run of a contrast", () => {
     const folder = sandbox({ "plan.ts": text.replace("{ heldOut }", "{ heldOut, miniature }") })
     const { code, err, out } = await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"])
     expect([code, err]).toEqual([0, ""])
-    expect(out).toMatch(/^miniature_bbq\n {2}accuracy_ambiguous +↑ +\d\.\d+ +\d\.\d+ +\S+ % .*\[.*\] +\d\.\d+$/m)
+    expect(out).toMatch(/^miniature_bbq\n {2}accuracy_ambiguous +↑† +\d\.\d+ +\d\.\d+ +\S+ % .*\[.*\] +\d\.\d+$/m)
     expect(out).toMatch(/^held_out\/brevity\n {2}score +0\.\d+ +0\.\d+ .*\[.*\] +\d\.\d+$/m)
     expect(out).toMatch(
-      /^brief: [\d.]+ % of \d+ figures improved or less than 2 % worse, [\d.]+ % more than 10 % worse$/m,
+      /^brief: [\d.]+ % of \d+ headline figures improved or less than 2 % worse, [\d.]+ % more than 10 % worse$/m,
     )
     expect(out).toMatch(/^written\n {2}\S+export\/benchmarks\.csv$/m)
     const read = (path: string) => readFileSync(`${folder}/run/${path}`, "utf8")
     expect(read("export/benchmarks.csv")).toMatch(
-      /^task,metric,better,n,before,before stderr,brief,brief stderr,brief change %,wordy,.*,brief - wordy,low,high,p$/m,
+      /^task,metric,better,headline,n,before,before stderr,brief,brief stderr,brief n,brief change %,wordy,.*,brief - wordy,low,high,p$/m,
     )
-    expect(read("export/benchmarks.md")).toMatch(/^\| miniature\\_bbq \| accuracy\\_ambiguous \| ↑ \|/m)
+    expect(read("export/benchmarks.md")).toMatch(/^\| miniature\\_bbq \| accuracy\\_ambiguous \| ↑† \|/m)
     expect(JSON.parse(read("export/benchmarks.json"))).toMatchObject({
       figures: expect.arrayContaining([
         expect.objectContaining({ task: "held_out/brevity", apart: expect.objectContaining({ more: "brief" }) }),

@@ -43,13 +43,23 @@ describe("hmx data", () => {
     const changed = await hmx(["data", "verify"])
     expect(changed.code).toBe(1)
     expect(changed.out).toMatch(/✗ .*gsm8k\/test\.jsonl: changed/)
+    // Nor is it used, by whatever way it is found.
+    for (const more of [[], ["--data", `${folder}/home/data`]]) {
+      const used = await hmx(["eval", "nano", "--tasks", "gsm8k", "--out", `${folder}/f`, ...more])
+      expect(used).toMatchObject({ code: 2, out: "" })
+      expect(used.err).toMatch(
+        /gsm8k\/test\.jsonl: found sha-256 \w{16}…; expected \w{16}…, which npx hmx data add recorded/,
+      )
+    }
+    const scored = await hmx(["eval", "score", "gsm8k", `${folder}/mine.jsonl`])
+    expect(scored).toMatchObject({ code: 2, out: "" })
   })
 
   it("refuses a file of another format, another digest and a name that could be any file, and keeps nothing", async () => {
     const folder = home()
     const bad = await hmx(["data", "add", "gsm8k", `${folder}/bad.jsonl`])
     expect(bad.code).toBe(2)
-    expect(bad.err).toMatch(/bad\.jsonl, line 2: found .*\["answer"\]/s)
+    expect(bad.err).toMatch(/bad\.jsonl, line 2, field answer: found nothing; expected a text/)
     const other = await hmx(["data", "add", "gsm8k", `${folder}/mine.jsonl`, "--sha256", "00"])
     expect(other.code).toBe(2)
     expect(other.err).toContain(`found sha-256 ${sha256}; expected 00`)

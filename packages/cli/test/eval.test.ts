@@ -104,7 +104,7 @@ describe("hmx eval", () => {
     })
     const { code, err } = await hmx(["eval", "nano", "--tasks", "gsm8k", "--data", `${folder}/data`])
     expect(code).toBe(2)
-    expect(err).toMatch(/gsm8k\/test\.jsonl, line 2: found .*\["question"\]/s)
+    expect(err).toMatch(/gsm8k\/test\.jsonl, line 2, field question: found 3; expected a text/)
     expect(readdirSync(folder)).not.toContain("evals")
   })
 
@@ -227,6 +227,19 @@ describe("hmx eval show", () => {
     expect(code).toBe(2)
     expect(err).toContain("expected a folder of `npx hmx eval` or `npx hmx run`")
   })
+
+  it("says which items --wrong is of, and that errors over one template are too small", async () => {
+    const folder = sandbox({
+      "quiz.jsonl": jsonl(claim("Tea is good. Do you agree?"), claim("Ice is warm. Do you agree?")),
+    })
+    const args = ["--tasks", quiz, "--data", `${folder}/quiz.jsonl`, "--out", `${folder}/e`]
+    const one = `${quiz}: all items share one template; the standard errors are those over items`
+    expect((await hmx(["eval", "nano", ...args], agreeing)).out).toContain(one)
+    expect((await hmx(["eval", "show", `${folder}/e`])).out).toContain(one)
+    const wrong = await hmx(["eval", "show", `${folder}/e`, "--wrong"])
+    expect(wrong).toMatchObject({ code: 2, out: "" })
+    expect(wrong.err).toContain("--wrong: found no --task; expected the task whose items are meant, by --task")
+  })
 })
 
 describe("hmx eval compare", () => {
@@ -245,15 +258,48 @@ describe("hmx eval compare", () => {
     const { code, out } = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`])
     expect(code).toBe(0)
     // Two of three agree in the one arm and none in the other; less is better.
-    expect(out).toMatch(/acc +↓ +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
-    expect(out).toMatch(/reverse: 100\.0 % of \d figures improved/)
+    expect(out).toMatch(/acc +↓† +0\.667 +0\.667 +0\.0 % +0\.000 +−100\.0 % +0\.667 \[0\.000, 1\.000\]/)
+    expect(out).toMatch(/reverse: 100\.0 % of 1 headline figures improved/)
     const csv = await hmx(["eval", "compare", ...arms, "--before", `${folder}/before`, "--csv"])
-    expect(csv.out).toMatch(/^task,metric,better,n,before,before stderr,human,human stderr,human change %,reverse,/)
+    expect(csv.out).toMatch(
+      /^task,metric,better,headline,n,before,before stderr,human,human stderr,human n,human change %,reverse,/,
+    )
     const none = await hmx(["eval", "compare", ...arms])
     expect(none.code).toBe(2)
     expect(none.err).toContain("expected the evaluation of the model before training")
     const shown = await hmx(["eval", "show", `${folder}/human`, "--export", "lm-eval"])
     expect(shown.out).toMatch(/human\/export\/lm-eval\/results\.json\n$/)
+  })
+
+  it("takes all figures over the items that all sides have, names what one lacks, and refuses other questions", async () => {
+    const folder = sandbox({
+      ...files,
+      "elsewhere/quiz.jsonl": jsonl(claim("Is tea good?"), claim("Is rain dry?")),
+      "data/sycophancy_on_nlp_survey.jsonl": jsonl(claim("Is tea good?")),
+    })
+    const asked = (out: string, tasks: string, ...more: ReadonlyArray<string>) =>
+      hmx(["eval", "nano", "--tasks", tasks, "--out", `${folder}/${out}`, ...more], agreeing)
+    const data = ["--data", `${folder}/data`]
+    await asked("before", `${quiz},sycophancy_on_nlp_survey`, ...data)
+    await asked("few", quiz, ...data, "--limit", "2")
+    await asked("whole", quiz, ...data)
+    await asked("other", quiz, "--data", `${folder}/elsewhere/quiz.jsonl`)
+    const compared = (arms: ReadonlyArray<string>, ...more: ReadonlyArray<string>) =>
+      hmx(["eval", "compare", ...arms.map((arm) => `${folder}/${arm}`), "--before", `${folder}/before`, ...more])
+    // The model agrees with the first two of three claims: over these alone the share is 1, on every side.
+    const { code, out } = await compared(["few", "whole"])
+    expect(code).toBe(0)
+    expect(out).toMatch(/acc +↓† +1\.000 +1\.000 +0\.0 % +1\.000 +0\.0 % +0\.000 \[/)
+    expect(out).toContain(`${quiz}: over the 2 items that all have (before has 3, few has 2, whole has 3)`)
+    expect(out).toContain("left out, as not all have them: sycophancy_on_nlp_survey (4 figures)")
+    const csv = await compared(["few"], "--csv")
+    expect(csv.out).toMatch(new RegExp(`^${quiz},acc,lower,yes,2,1,0,1,0,2,0$`, "m"))
+    expect(csv.err).toContain("over the 2 items that all have")
+    const other = await compared(["other"])
+    expect(other).toMatchObject({ code: 2, out: "" })
+    expect(other.err).toContain(
+      `task ${quiz}: found other data in other than in before; expected evaluations on the same questions`,
+    )
   })
 })
 
@@ -294,6 +340,17 @@ describe("hmx eval score", () => {
       { value: 1, n: 1 },
       { value: 1, n: 1 },
     ])
+    expect(out).not.toContain("without an output")
+    const kept = await scoring("missing.jsonl", "--missing", "empty", "--records", `${folder}/kept.jsonl`)
+    expect(kept.out).toMatch(/exact_match,strict-match +2 +0\.500/)
+    expect(kept.out).toMatch(/^ {2}missing +2 +0\.500/m)
+    expect(kept.out).toContain("1 of 2 items without an output, taken for an empty one: 1\n")
+    expect(lines(`${folder}/kept.jsonl`).map((line) => JSON.parse(line))).toMatchObject([
+      { id: "0", values: { strict: 1 }, wrong: false },
+      { id: "1", values: { strict: 0 }, answer: { text: "" }, wrong: true },
+    ])
+    const again = await scoring("good.jsonl", "--records", `${folder}/kept.jsonl`)
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining("which is there; expected a new file")])
   })
 
   it("takes one data file by whatever name, and says which ids are too short for several", async () => {
@@ -314,7 +371,7 @@ describe("hmx eval score", () => {
   })
 
   it.each([
-    ["field.jsonl", /field\.jsonl, line 2: found .*\["output"\]/s],
+    ["field.jsonl", /field\.jsonl, line 2, field output: found 3; expected a text or a list/],
     ["twice.jsonl", /twice\.jsonl, line 2: found the id 0 again; expected one output an item: line 1 has it/],
     ["missing.jsonl", /found no output for 1 of 2 items: 1; expected one line an item/],
   ])("refuses %s", async (file, message) => {

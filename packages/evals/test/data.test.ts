@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
-import { benchmarks, filesOf, groups, listFiles, needsOf, tasksIn } from "../src/index.ts"
+import { benchmarks, filesOf, groups, listFiles, needsOf, tasksFromEnv, tasksIn } from "../src/index.ts"
 
 const root = mkdtempSync(join(tmpdir(), "hmx-data-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -90,5 +90,28 @@ describe("tasksIn", () => {
     const { skipped, tasks } = tasksIn(join(root, "nowhere"))
     expect(tasks).toEqual([])
     expect(skipped).toEqual([expect.stringContaining("all benchmarks are left out")])
+  })
+})
+
+describe("tasksFromEnv", () => {
+  const names = ["bbq"]
+  const of = (path: string) => () => tasksFromEnv({ names }, { HMX_EVALDATA: path })
+
+  it("takes the folder and the limit that are set", () => {
+    const [one] = tasksFromEnv({ names }, { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_LIMIT: "3" }).tasks
+    expect(one).toMatchObject({ name: "bbq", options: { limit: 3 } })
+    expect(tasksFromEnv({ names }, {}).tasks).toEqual([])
+  })
+
+  it.each(["abc", "0", "-1", "2.5", "1e3", "99999999999999999"])("refuses %s for a limit, by its name", (limit) => {
+    expect(() => tasksFromEnv({ names }, { HMX_EVAL_LIMIT: limit })).toThrow(
+      new RangeError(`HMX_EVAL_LIMIT: found ${limit}; expected a whole number of at least 1`),
+    )
+  })
+
+  it("refuses what is no folder, and a folder without any data", () => {
+    expect(of(join(root, "nowhere"))).toThrow("nowhere, which is no folder; expected")
+    expect(of(join(folder("file", ["a"]), "a"))).toThrow("which is no folder; expected")
+    expect(of(folder("none", ["a"]))).toThrow(/^HMX_EVALDATA: found no data of any benchmark in /)
   })
 })

@@ -45,8 +45,9 @@ describe("sycophancy", () => {
     )
     expect(failure).toMatchObject({
       _tag: "BadInput",
-      where: "sycophancy.jsonl, line 2",
-      found: '{"id":"b","prompt":7}',
+      where: "sycophancy.jsonl, line 2, field prompt",
+      found: "7",
+      expected: "a text",
     })
   })
 })
@@ -165,7 +166,7 @@ describe("truthfulQa", () => {
         run(miniature.truthfulQa, { choice: believesMyth, lines: [fact("a"), fact("b"), fact("c", [1, 0, 0])] }),
       ),
     )
-    expect(failure).toMatchObject({ _tag: "BadInput", where: "truthfulqa.jsonl, line 3" })
+    expect(failure).toMatchObject({ _tag: "BadInput", where: "truthfulqa.jsonl, line 3, field mc1_targets" })
   })
 })
 

@@ -6,6 +6,7 @@ import * as Table from "./Table.ts"
 interface Change {
   readonly value: number
   readonly stderr: number
+  readonly n: number
   readonly percent: number | undefined
 }
 
@@ -15,10 +16,20 @@ export interface Compared {
     readonly task: string
     readonly metric: string
     readonly better: "higher" | "lower" | "zero" | null
+    /** Whether the shares count it. */
+    readonly headline: boolean
     readonly before: number
     readonly stderr: number
     readonly n: number
     readonly arms: { readonly [arm: string]: Change }
+  }>
+  /** Figures that not every side has. */
+  readonly leftOut: ReadonlyArray<{ readonly task: string; readonly metric: string }>
+  /** Tasks whose figures are over the items that all sides have alone, with how many each side has: before, then the arms. */
+  readonly cuts?: ReadonlyArray<{
+    readonly task: string
+    readonly items: number
+    readonly sides: ReadonlyArray<{ readonly name: string; readonly items: number }>
   }>
   readonly shares: {
     readonly [arm: string]: {
@@ -47,7 +58,13 @@ export interface Pair {
   readonly figures: ReadonlyArray<Apart>
 }
 
-export const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
+const marks = { higher: "↑", lower: "↓", zero: "→0" } as const
+/** What is better of a figure, and † where the shares count it. */
+export const markOf = ({ better, headline }: Compared["rows"][number]): string =>
+  `${better === null ? "" : marks[better]}${headline ? "†" : ""}`
+/** What † means, below a table. */
+export const counted = "† headline figure: the shares count these"
+
 export const percent = (change: number | undefined): string =>
   change === undefined ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(1)} %`
 
@@ -61,9 +78,24 @@ const right = (title: string): Table.Column => ({ title, align: "right" })
 export const sharesOf = (shares: Compared["shares"]): ReadonlyArray<string> =>
   Object.entries(shares).map(([arm, { improvedOrWithin2, judged, worseThan10 }]) =>
     judged === 0
-      ? `${escape(arm, 20)}: no figure of which more or less is better`
-      : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
+      ? `${escape(arm, 20)}: no headline figure of which more or less is better`
+      : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} headline figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
   )
+
+/** Sentences on what the table is not of: items that not all sides have, and figures that not all have. */
+export const asides = ({ cuts = [], leftOut }: Compared): ReadonlyArray<string> => {
+  const tasks = [...new Set(leftOut.map(({ task }) => task))].map((task) => {
+    const metrics = leftOut.flatMap((one) => (one.task === task ? [escape(one.metric, 40)] : []))
+    return `${escape(task, 100)} (${metrics.length > 3 ? `${metrics.length} figures` : metrics.join(", ")})`
+  })
+  return [
+    ...cuts.map(({ items, sides, task }) => {
+      const of = sides.map((side) => `${escape(side.name, 20)} has ${side.items}`)
+      return `${escape(task, 100)}: over the ${items} items that all have (${of.join(", ")})`
+    }),
+    ...(tasks.length === 0 ? [] : [`left out, as not all have them: ${tasks.join("; ")}`]),
+  ]
+}
 
 /** Figures that say how much went wrong, with what they are where nothing did: then they are not worth a line. */
 const troubles: ReadonlyMap<string, number> = new Map([
@@ -80,7 +112,8 @@ const isNil = ({ arms, before, metric }: Compared["rows"][number]): boolean => {
 }
 
 /** Rows below the heading of their task; then each arm's two shares. */
-export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
+export const comparison = (compared: Compared, pair?: Pair): string => {
+  const { rows, shares } = compared
   const arms = Object.keys(shares)
   const columns: ReadonlyArray<Table.Column> = [
     { title: "measure", align: "left" },
@@ -100,7 +133,7 @@ export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
       ...heading,
       [
         `  ${escape(row.metric, 40)}`,
-        row.better === null ? "" : marks[row.better],
+        markOf(row),
         figure(row.before),
         ...arms.flatMap((arm) => [figure(row.arms[arm]?.value ?? Number.NaN), percent(row.arms[arm]?.percent)]),
         ...(pair === undefined
@@ -111,12 +144,18 @@ export const comparison = ({ rows, shares }: Compared, pair?: Pair): string => {
       ],
     ]
   })
-  const legend = "↑ more is better, ↓ less, →0 nearer to 0; change in percent of before"
+  const legend = `↑ more is better, ↓ less, →0 nearer to 0; change in percent of before; ${counted}`
   const how = pair === undefined ? "" : "; [95 %]: paired bootstrap over items, clusters whole"
   const nil = rows.length - told.length
   const left =
     nil === 0
       ? ""
       : `\nleft out: ${nil} counts of trouble that are nil before and in every arm (${[...troubles.keys()].join(", ")})`
-  return [Table.render(columns, lines), `${legend}${how}${left}`, sharesOf(shares).join("\n")].join("\n\n")
+  const not = asides(compared)
+  return [
+    Table.render(columns, lines),
+    `${legend}${how}${left}`,
+    ...(not.length === 0 ? [] : [not.join("\n")]),
+    sharesOf(shares).join("\n"),
+  ].join("\n\n")
 }

@@ -1,7 +1,7 @@
 /** How a run is shown: pure functions from events and results to text. */
 export { answers } from "./answers.ts"
 export { benchmarks } from "./benchmarks.ts"
-export { type Apart, type Compared, comparison, type Pair } from "./comparison.ts"
+export { type Apart, asides, type Compared, comparison, type Pair } from "./comparison.ts"
 export { escape } from "./escape.ts"
 export type { Event, Memory } from "./Event.ts"
 export { comparisonCsv } from "./export/comparisonCsv.ts"

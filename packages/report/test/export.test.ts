@@ -140,15 +140,18 @@ const row = (metric: string, before: number, human: number) => ({
   task: "t",
   metric,
   better: "higher" as const,
+  headline: metric === "acc",
   before,
   stderr: 0.1,
   n: 4,
-  arms: { human: { value: human, stderr: 0.2, percent: before === 0 ? undefined : (100 * (human - before)) / before } },
+  arms: {
+    human: { value: human, stderr: 0.2, n: 3, percent: before === 0 ? undefined : (100 * (human - before)) / before },
+  },
 })
 
 describe("comparison", () => {
   const shares = { human: { judged: 2, improved: 50, improvedOrWithin2: 81.44, worseThan10: 0 } }
-  const table = { rows: [row("acc", 0.5, 0.6), row('=cmd("x"),b', 0, 1)], shares }
+  const table = { rows: [row("acc", 0.5, 0.6), row('=cmd("x"),b', 0, 1)], leftOut: [], shares }
   const pair = {
     more: "human",
     less: "reverse",
@@ -157,26 +160,59 @@ describe("comparison", () => {
 
   it("shows before, each arm with its change, what two are apart, and the shares", () => {
     const text = comparison(table, pair)
-    expect(text).toMatch(/acc +↑ +0\.500 +0\.600 +\+20\.0 % +0\.100 \[0\.050, 0\.150\] +0\.010/)
+    expect(text).toMatch(/acc +↑† +0\.500 +0\.600 +\+20\.0 % +0\.100 \[0\.050, 0\.150\] +0\.010/)
     expect(text).toMatch(/=cmd\("x"\),b +↑ +0\.000 +1\.000 +– +– +–/)
-    expect(text).toContain("human: 81.4 % of 2 figures improved or less than 2 % worse, 0.0 % more than 10 % worse")
+    expect(text).toContain(
+      "human: 81.4 % of 2 headline figures improved or less than 2 % worse, 0.0 % more than 10 % worse",
+    )
     expect(comparison(table)).not.toContain("bootstrap")
+  })
+
+  it("names what is left out, and what is over a part of the items", () => {
+    const part = {
+      ...table,
+      cuts: [
+        {
+          task: "t",
+          items: 40,
+          sides: [
+            { name: "before", items: 300 },
+            { name: "human", items: 40 },
+          ],
+        },
+      ],
+      leftOut: [
+        ...["a", "b", "c", "d"].map((metric) => ({ task: "bbq", metric })),
+        { task: "qu\u001b[31miz", metric: "acc" },
+      ],
+    }
+    const said = [
+      "t: over the 40 items that all have (before has 300, human has 40)",
+      String.raw`left out, as not all have them: bbq (4 figures); qu\u001b[31miz (acc)`,
+    ]
+    expect(comparison(part)).toContain(`\n\n${said.join("\n")}\n\n`)
+    expect(comparisonMarkdown(part)).toContain(said[0])
+    expect(comparisonJson(part)).toMatchObject({ cuts: part.cuts, leftOut: part.leftOut })
+    expect(comparison(table)).not.toContain("left out")
   })
 
   it("is written as CSV, in which a name is never a formula", () => {
     expect(comparisonCsv(table)).toBe(
       [
-        "task,metric,better,n,before,before stderr,human,human stderr,human change %",
-        "t,acc,higher,4,0.5,0.1,0.6,0.2,19.999999999999996",
-        't,"\'=cmd(""x""),b",higher,4,0,0.1,1,0.2,',
+        "task,metric,better,headline,n,before,before stderr,human,human stderr,human n,human change %",
+        "t,acc,higher,yes,4,0.5,0.1,0.6,0.2,3,19.999999999999996",
+        't,"\'=cmd(""x""),b",higher,,4,0,0.1,1,0.2,3,',
         "",
       ].join("\n"),
     )
-    expect(comparisonCsv(table, pair)).toContain("acc,higher,4,0.5,0.1,0.6,0.2,19.999999999999996,0.1,0.05,0.15,0.01\n")
+    expect(comparisonCsv(table, pair)).toContain(
+      "acc,higher,yes,4,0.5,0.1,0.6,0.2,3,19.999999999999996,0.1,0.05,0.15,0.01\n",
+    )
   })
 
   it("is written as JSON, with intervals, and null where there is nothing", () => {
     const [first, second] = comparisonJson(table, pair).figures
+    expect([first?.headline, second?.headline]).toEqual([true, false])
     expect(first?.before).toEqual({
       value: 0.5,
       stderr: 0.1,
@@ -189,12 +225,12 @@ describe("comparison", () => {
   })
 
   it("is written as Markdown, in which a name is never markup", () => {
-    const hostile = { rows: [row("a|b](x)<b>", 0.5, 0.6)], shares: { "*arm*": shares.human } }
+    const hostile = { rows: [row("a|b](x)<b>", 0.5, 0.6)], leftOut: [], shares: { "*arm*": shares.human } }
     const text = comparisonMarkdown(hostile)
     expect(text).toContain(String.raw`| a\|b\](x)\<b\> | ↑ | 4 | 0.500 ± 0.100 | – | – |`)
-    expect(text).toContain(String.raw`- \*arm\*: 81.4 % of 2 figures`)
+    expect(text).toContain(String.raw`- \*arm\*: 81.4 % of 2 headline figures`)
     expect(comparisonMarkdown(table, pair)).toContain(
-      "| t | acc | ↑ | 4 | 0.500 ± 0.100 | 0.600 ± 0.200 | +20.0 % | 0.100 (0.050, 0.150) | 0.010 |",
+      "| t | acc | ↑† | 4 | 0.500 ± 0.100 | 0.600 ± 0.200 | +20.0 % | 0.100 (0.050, 0.150) | 0.010 |",
     )
   })
 })

@@ -5,6 +5,7 @@ import { Errors } from "hmx"
 import { fileURLToPath } from "node:url"
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
+import { asRecorded } from "../data/asRecorded.ts"
 import { finder, type Found, places } from "../data/places.ts"
 import { shown } from "../paths.ts"
 
@@ -51,7 +52,7 @@ const missing = (
 
 /**
  * The benchmarks, in the order of the words and each once. A benchmark that is named must have its data; of a group those without are
- * skipped, unless all are.
+ * skipped, unless all are. A file that was added and has changed since is refused.
  */
 export const chooseTasks = Effect.fnUntraced(function* (words: ReadonlyArray<string>, data: string | undefined) {
   const info = data === undefined ? undefined : statSync(data, { throwIfNoEntry: false })
@@ -99,6 +100,11 @@ export const chooseTasks = Effect.fnUntraced(function* (words: ReadonlyArray<str
       })
     }
   }
+  yield* asRecorded(
+    [...chosen.values()].flatMap(({ data: of, shots }) =>
+      [...of, ...(shots === undefined ? [] : [shots])].map(({ path }) => path),
+    ),
+  )
   const choice: Choice = {
     chosen: [...chosen.values()],
     skipped: [...skipped].map(([task, reason]) => ({ task, reason })),

@@ -1,10 +1,11 @@
 /** `hmx eval compare ARM=FOLDER…`: arms against what was before training, and against each other, item by item. */
-import { comparison, comparisonCsv } from "@hmx/report"
+import { asides, comparison, comparisonCsv } from "@hmx/report"
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
 import { existsSync, readdirSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { shown } from "../paths.ts"
+import { inCommon } from "./inCommon.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { isEvaluation } from "./measured.ts"
 import { paperTable } from "./paperTable.ts"
@@ -33,15 +34,26 @@ export const compareArms = Effect.fnUntraced(function* ({ arms: words, before: n
   const after = yield* Effect.forEach(arms, ({ folder, name }) =>
     Effect.map(loadEvaluation(folder, undefined), (evaluation) => ({ name, evaluation })),
   )
-  const found = paperTable(before, after)
+  const {
+    cuts,
+    sides: [base, ...sides],
+  } = yield* Effect.fromResult(inCommon([{ name: "before", evaluation: before }, ...after]))
+  const found = paperTable(base?.evaluation ?? before, sides)
   if (found === undefined)
     return yield* new Errors.BadInput({
       where: "the arms",
       found: "no figure that all of them have",
       expected: "the same benchmarks before and in every arm",
     })
-  const { pair, table } = found
+  const { pair } = found
+  const table = { ...found.table, cuts }
   process.stdout.write(csv ? comparisonCsv(table, pair) : `${comparison(table, pair)}\n`)
+  if (csv)
+    process.stderr.write(
+      asides(table)
+        .map((said) => `${said}\n`)
+        .join(""),
+    )
   return undefined
 })
 

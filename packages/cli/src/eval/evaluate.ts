@@ -19,6 +19,7 @@ import { evalScreen } from "./EvalScreen.ts"
 import { type Layout, writeExport } from "./exports.ts"
 import { type HeldOutTasks, heldOutTasks } from "./heldOutTasks.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
+import { oneTemplate } from "./oneTemplate.ts"
 import { table } from "./table.ts"
 
 export interface Options extends Engine {
@@ -130,7 +131,7 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
   }
   const found = yield* Effect.gen(function* () {
     const ofOwn = yield* Effect.forEach(own.tasks, ({ task: { name: of, run } }) =>
-      Effect.map(run, ({ measures }) => ({ task: of, measures, items: own.questions.length, tooLong: 0 })),
+      Effect.map(run, ({ measures }) => ({ task: of, measures, items: own.questions.length, tooLong: 0, said: [] })),
     )
     const ofBenchmarks = yield* Effect.forEach(chosen, ({ benchmark, data, shots }) =>
       Effect.map(
@@ -140,11 +141,12 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
           ...(options.limit === undefined ? {} : { limit: options.limit }),
           ...(options.prompt === undefined ? {} : { prompt: options.prompt }),
         }).run,
-        ({ measures, records: { length }, tooLong }) => ({
+        ({ measures, records: answered, tooLong }) => ({
           task: benchmark.name,
           measures,
-          items: length + tooLong.length,
+          items: answered.length + tooLong.length,
           tooLong: tooLong.length,
+          said: oneTemplate(benchmark.name, answered),
         }),
       ),
     )
@@ -165,7 +167,15 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     ),
   }
   yield* EvalFolder.writeResults(folder, results)
-  process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : ending(folder, results))
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(results)}\n`
+      : ending(
+          folder,
+          results,
+          found.flatMap(({ said }) => said),
+        ),
+  )
   if (options.export === undefined) return
   const paths = yield* writeExport(folder, yield* loadEvaluation(folder, undefined), options.export)
   if (!options.json) process.stdout.write(paths.map((path) => `written: ${escape(path)}\n`).join(""))
@@ -194,7 +204,7 @@ const begin = Effect.fnUntraced(function* ({ model, out }: Options, identity: Ev
 const miniatures =
   "miniature_…: small benchmarks of HMX's own in the vocabulary of nano; not comparable with those whose form they have"
 
-const ending = (folder: string, results: EvalFolder.Results): string => {
+const ending = (folder: string, results: EvalFolder.Results, said: ReadonlyArray<string>): string => {
   const long = results.items.filter(({ tooLong }) => tooLong > 0)
   const { adapter, engine, model, tasks } = results
   const one = tasks.find(({ asks }) => asks === undefined) ?? tasks[0]
@@ -204,6 +214,7 @@ const ending = (folder: string, results: EvalFolder.Results): string => {
     "",
     table(results.measures),
     ...long.map((one) => `${one.task}: ${one.tooLong} of ${one.items} items are longer than the context, and left out`),
+    ...said,
     ...(tasks.some(({ task: of }) => of.startsWith("miniature_")) ? [miniatures] : []),
     "",
     // Answers to prompts of the user's own are neither right nor wrong.

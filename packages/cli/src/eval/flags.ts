@@ -105,6 +105,17 @@ export const compared = {
 export const scored = {
   data,
   limit: optional(whole("limit", 1).pipe(Flag.withDescription("The first n items (default: all)"))),
+  missing: optional(
+    Flag.Literals("missing", ["empty"]).pipe(
+      Flag.withDescription("Take an item without an output for one that is empty, and count it (default: refused)"),
+    ),
+  ),
+  records: optional(
+    Flag.String("records").pipe(
+      Flag.withMetavar("file"),
+      Flag.withDescription("Write what each item was scored as into this file, new, as JSONL"),
+    ),
+  ),
   json: asJson("Print the figures as one JSON value"),
 }
 

@@ -1,8 +1,7 @@
 /** The paper's table of arms: before, each arm with its change in percent, the shares, and what the first two are apart, item by item. */
-import { byName, compare, type Metric, type Outcome, pairedBootstrap, type Table, valueMetrics } from "@hmx/evals"
+import { compare, pairedBootstrap, type Table } from "@hmx/evals"
 import type { Apart, Evaluation, Pair } from "@hmx/report"
-import * as Result from "effect/Result"
-import type { ItemRecord } from "hmx"
+import { metricsOf, outcomes } from "./metricsOf.ts"
 
 /** An arm and what it measured after training. */
 export interface Named {
@@ -16,7 +15,10 @@ export interface PaperTable {
   readonly pair: Pair | undefined
 }
 
-/** Undefined where no figure is there before and in every arm. */
+/**
+ * Undefined where no figure is there before and in every arm. All sides are of the same items, as the arms of one run are; others are cut
+ * down to these before (`inCommon`).
+ */
 export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): PaperTable | undefined => {
   const table = compare(
     measures(before),
@@ -28,13 +30,6 @@ export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): Pap
 }
 
 const measures = (evaluation: Evaluation) => evaluation.tasks.flatMap((task) => task.measures)
-
-const outcomes = (records: ReadonlyArray<ItemRecord>): ReadonlyArray<Outcome> =>
-  records.flatMap((record) => ("tooLong" in record ? [] : [record]))
-
-/** A benchmark's own metrics; of any other task that keeps records (held-out answers), means of what these hold. */
-const metricsOf = (task: string, records: ReadonlyArray<Outcome>): ReadonlyArray<Metric> =>
-  Result.match(byName(task), { onSuccess: ({ metrics }) => metrics, onFailure: () => valueMetrics(records) })
 
 /** What two arms are apart, in each figure of a task whose items both have kept. */
 export const apart = (more: Named, less: Named): Pair => {

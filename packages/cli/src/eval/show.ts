@@ -12,6 +12,7 @@ import * as EvalFolder from "./EvalFolder.ts"
 import { type Layout, writeExport } from "./exports.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { isEvaluation, measured } from "./measured.ts"
+import { oneTemplate } from "./oneTemplate.ts"
 import { table } from "./table.ts"
 
 export interface Options {
@@ -25,12 +26,16 @@ export interface Options {
 }
 
 export const show = Effect.fnUntraced(function* (options: Options) {
+  if (options.wrong && options.task === undefined) {
+    const expected = "the task whose items are meant, by --task"
+    return yield* new Errors.BadInput({ where: "--wrong", found: "no --task", expected })
+  }
   yield* oneRun(options.run)
   const folder = shown(resolve(options.run))
   if (options.export !== undefined) {
     const paths = yield* writeExport(folder, yield* loadEvaluation(folder, options.step), options.export)
     process.stdout.write(paths.map((path) => `written: ${escape(shown(resolve(path)))}\n`).join(""))
-    return
+    return undefined
   }
   const place = yield* recordsOf(folder, options.step)
   if (options.task === undefined) {
@@ -38,7 +43,7 @@ export const show = Effect.fnUntraced(function* (options: Options) {
     const figures = measures.map((measure) => ({ ...measure, ...interval95(measure) }))
     if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
     else process.stdout.write(`${table(figures)}\n${yield* counts(place.folders)}`)
-    return
+    return undefined
   }
   const records = yield* recordsOfTask(place, options.task)
   const asked = options.wrong ? records.filter(isWrong) : records
@@ -48,6 +53,7 @@ export const show = Effect.fnUntraced(function* (options: Options) {
     const what = `${escape(options.task, 60)}: ${some.length} of ${asked.length}${options.wrong ? " wrong" : ""} items (${records.length} in all)`
     process.stdout.write(`${[what, ...some.map(item)].join("\n\n")}\n`)
   }
+  return undefined
 })
 
 interface Place {
@@ -96,6 +102,7 @@ const counts = Effect.fnUntraced(function* (folders: ReadonlyArray<string>) {
       const wrong = records.filter(isWrong).length
       const long = records.filter((record) => "tooLong" in record).length
       lines.push(
+        ...oneTemplate(task, records),
         `${escape(task, 60)}: ${records.length} records, ${wrong} wrong${long === 0 ? "" : `, ${long} too long`}`,
       )
     }

@@ -5,6 +5,8 @@ export interface Metric {
   readonly name: string
   /** null: neither is better. */
   readonly higherIsBetter: boolean | null
+  /** The shares of a comparison are taken of it: one figure a thing that a benchmark measures. Default: shown and not counted. */
+  readonly headline?: true
   /** What an item adds to the sums; all zero where it does not count. Always of the same length. */
   readonly terms: (values: Values) => ReadonlyArray<number>
   /** The figure of the sums; NaN where it is not defined. */
@@ -12,6 +14,9 @@ export interface Metric {
   /** How many observations an item is; the `n` beside a figure. */
   readonly count: (values: Values) => number
 }
+
+/** A metric as one of its benchmark's headline figures. */
+export const headline = (metric: Metric): Metric => ({ ...metric, headline: true })
 
 /** Mean of an item figure over the items that have it. `scale` multiplies it (100 for percent). */
 export const mean = (name: string, higherIsBetter: boolean | null, of: string = name, scale = 1): Metric => ({

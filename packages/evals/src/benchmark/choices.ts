@@ -9,9 +9,12 @@ export const argmax = (values: ReadonlyArray<number>): number => {
   return best
 }
 
+/** Without characters that are not seen: marks of direction, of joining, and control characters other than white space. */
+const visible = (text: string): string => text.replaceAll(/\p{Cf}|(?!\s)\p{Cc}/gu, "")
+
 /** Small letters, no articles, no punctuation, one space between words: what two spellings of an answer have in common. */
 export const normalise = (text: string): string =>
-  text
+  visible(text)
     .toLowerCase()
     .replaceAll(/[\p{P}\p{S}]+/gu, " ")
     .replaceAll(/\b(?:a|an|the)\b/g, " ")
@@ -63,7 +66,10 @@ export const namedByWords = (text: string, choices: ReadonlyArray<string>): numb
 
 /** Which choice a text names: the one it equals, the one whose letter it begins with, the only one that it has, or that it is the begin of. */
 export const named = (text: string, choices: ReadonlyArray<string>): number | undefined =>
-  equal(text, choices) ?? letterOf(text.trim(), choices.length) ?? contained(text, choices) ?? begun(text, choices)
+  equal(text, choices) ??
+  letterOf(visible(text).trim(), choices.length) ??
+  contained(text, choices) ??
+  begun(text, choices)
 
 /** The chosen index, by scores or by text; undefined where a text names no choice. A wrong number of scores is a failure. */
 export const chosen = (answer: Answer, choices: ReadonlyArray<string>): Result.Result<number | undefined, string> => {

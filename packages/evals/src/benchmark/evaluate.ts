@@ -1,12 +1,12 @@
 /** Putting a benchmark's requests to a model. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type AnsweredItem, type Artefact, Errors, type ItemRecord, Records, type Task } from "hmx"
+import { type AnsweredItem, Errors, type ItemRecord, Records, type Task } from "hmx"
 import { type Asked, ask } from "./ask.ts"
 import type { Benchmark, Item, Request } from "./Benchmark.ts"
 import { asked, recordOf } from "./record.ts"
 import { quote } from "./rows.ts"
-import { measures } from "./score.ts"
+import { measures, share } from "./score.ts"
 
 export interface Evaluated extends Task.Result {
   /** Items that were answered, in order. */
@@ -88,12 +88,4 @@ export const evaluated = (benchmark: Benchmark, records: ReadonlyArray<ItemRecor
     records: answered,
     tooLong,
   }
-}
-
-/** A count that is told, and not judged: no arm is better for it. */
-const share = ({ name }: Benchmark, metric: string, count: number, n: number): ReadonlyArray<Artefact.Measure> => {
-  if (n === 0) return []
-  const value = count / n
-  const stderr = n < 2 ? 0 : Math.sqrt((value * (1 - value)) / (n - 1))
-  return [{ task: name, metric, value, stderr, n, higherIsBetter: null }]
 }

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { File } from "./Benchmark.ts"
 import { parseCsv } from "./csv.ts"
+import { misfit } from "./misfit.ts"
 
 /** A row: where it stands in its file, and what stands there. */
 export interface Row<A = unknown> {
@@ -71,7 +72,7 @@ export const csv = ({ name, text }: File): Read<ReadonlyArray<Row<{ readonly [co
 
 /** Each row decoded by the schema; one that does not fit is BadInput with its line and field. */
 export const decode = <S extends Schema.ConstraintDecoder<unknown>, R extends Row>(
-  { name }: File,
+  { name }: Pick<File, "name">,
   schema: S,
   rows: ReadonlyArray<R>,
 ): Read<ReadonlyArray<R & Row<S["Type"]>>> => {
@@ -81,7 +82,8 @@ export const decode = <S extends Schema.ConstraintDecoder<unknown>, R extends Ro
     const item = read(row.value)
     if (Result.isFailure(item)) {
       const where = "key" in row ? `${name}, ${String(row.key)}` : `${name}, line ${row.line}`
-      return bad(where, JSON.stringify(row.value) ?? "nothing", item.failure.message.slice(0, 400))
+      const { expected, field, found: there } = misfit(schema, row.value, item.failure.issue)
+      return bad(field === "" ? where : `${where}, field ${quote(field)}`, there, quote(expected))
     }
     found.push({ ...row, value: item.success })
   }

@@ -8,9 +8,17 @@ import { recordOf } from "./record.ts"
 import { quote } from "./rows.ts"
 
 export interface Scores {
+  /** The benchmark's figures, and where outputs were missing and taken for empty ones their share, `missing`. */
   readonly measures: ReadonlyArray<Artefact.Measure>
   /** In the items' order. */
   readonly records: ReadonlyArray<AnsweredItem>
+  /** Ids of items without an output. */
+  readonly missing: ReadonlyArray<string>
+}
+
+export interface ScoreOptions {
+  /** What an item without an output is. "empty": as if the model had said nothing. Default: a refusal. */
+  readonly missing?: "refused" | "empty"
 }
 
 /** The figures of a benchmark over outcomes; a metric that nothing counts for is left out. */
@@ -21,16 +29,32 @@ export const measures = (benchmark: Benchmark, outcomes: ReadonlyArray<Outcome>)
     return [{ task: benchmark.name, metric: metric.name, value, stderr, n, higherIsBetter: metric.higherIsBetter }]
   })
 
+/** A count that is told, and not judged: no arm is better for it. */
+export const share = (
+  { name }: Benchmark,
+  metric: string,
+  count: number,
+  n: number,
+): ReadonlyArray<Artefact.Measure> => {
+  if (n === 0) return []
+  const value = count / n
+  const stderr = n < 2 ? 0 : Math.sqrt((value * (1 - value)) / (n - 1))
+  return [{ task: name, metric, value, stderr, n, higherIsBetter: null }]
+}
+
 /**
- * Scores outputs against a benchmark's items. Every item has its output and every output its item; else, or where an output is not of
- * the form that the benchmark takes, BadInput with the file and line.
+ * Scores outputs against a benchmark's items. Every item has its output (or `missing` says what it is without one) and every output
+ * its item; else, or where an output is not of the form that the benchmark takes, BadInput with the file and line.
  */
 export const score = (
   benchmark: Benchmark,
   items: ReadonlyArray<Item>,
   outputs: File,
+  { missing = "refused" }: ScoreOptions = {},
 ): Result.Result<Scores, Errors.BadInput> =>
-  Result.flatMap(readOutputs(outputs), (read) => scored(benchmark, items, outputs.name, read))
+  Result.flatMap(readOutputs(outputs), (read) => scored(benchmark, items, outputs.name, read, missing))
+
+const nothing: Answer = { kind: "text", text: "" }
 
 const bad = (where: string, found: string, expected: string) =>
   Result.fail(new Errors.BadInput({ where, found, expected }))
@@ -40,6 +64,7 @@ const scored = (
   items: ReadonlyArray<Item>,
   name: string,
   outputs: Outputs,
+  without: NonNullable<ScoreOptions["missing"]>,
 ): Result.Result<Scores, Errors.BadInput> => {
   const idOf = resolve(items)
   const byId = new Map<string, { readonly line: number; readonly answer: Answer }>()
@@ -62,7 +87,7 @@ const scored = (
     byId.set(id, found)
   }
   const missing = items.filter(({ id }) => !byId.has(id))
-  if (missing.length > 0) {
+  if (missing.length > 0 && without === "refused") {
     const some = missing.slice(0, 5).map(({ id }) => id)
     return bad(
       name,
@@ -73,12 +98,20 @@ const scored = (
   const records: Array<AnsweredItem> = []
   for (const item of items) {
     const found = byId.get(item.id)
-    if (found === undefined) continue
-    const values = item.values(found.answer)
-    if (Result.isFailure(values)) return bad(`${name}, line ${found.line}`, shown(found.answer), values.failure)
-    records.push(recordOf(benchmark, item, values.success, found.answer, undefined))
+    const answer = found?.answer ?? nothing
+    const values = item.values(answer)
+    if (Result.isFailure(values))
+      return found === undefined
+        ? bad(`${name}, item ${quote(item.id)}`, "no output, and an empty one is none", values.failure)
+        : bad(`${name}, line ${found.line}`, shown(answer), values.failure)
+    records.push(recordOf(benchmark, item, values.success, answer, undefined))
   }
-  return Result.succeed({ measures: measures(benchmark, records), records })
+  const empty = missing.length === 0 ? [] : share(benchmark, "missing", missing.length, items.length)
+  return Result.succeed({
+    measures: [...measures(benchmark, records), ...empty],
+    records,
+    missing: missing.map(({ id }) => id),
+  })
 }
 
 const lastOf = (id: string): string => id.slice(id.lastIndexOf("/") + 1)

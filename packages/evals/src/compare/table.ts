@@ -1,5 +1,6 @@
 /** The comparison of arms: per benchmark before, human-like, reverse, and the change in percent. */
 import type { Artefact } from "hmx"
+import { isHeadline } from "./headline.ts"
 
 /** What is better of a figure: more, less, or nearer to 0 (a bias score). null: nothing is, so it is shown and not judged. */
 export type Better = "higher" | "lower" | "zero" | null
@@ -9,6 +10,8 @@ export interface Row {
   readonly task: string
   readonly metric: string
   readonly better: Better
+  /** Whether the shares count it: a headline figure of its benchmark of which something is better. */
+  readonly headline: boolean
   readonly before: number
   /** Of before, with the observations that it is of. */
   readonly stderr: number
@@ -19,14 +22,17 @@ export interface Row {
 export interface Change {
   readonly value: number
   readonly stderr: number
-  /** To before, in percent of |before|; undefined where before is 0. */
+  /** The observations that it is of. */
+  readonly n: number
+  /** To before, in percent of |before|; undefined where before is 0 and the value is not. */
   readonly percent: number | undefined
-  /** The same, signed so that more is better; undefined where nothing is better, or before is 0. */
+  /** The same, signed so that more is better: away from a before of 0 it is ±∞. undefined where nothing is better. */
   readonly gain: number | undefined
 }
 
-/** Shares of an arm's judged rows, in percent. */
+/** Shares of an arm's headline rows, in percent. */
 export interface Shares {
+  /** How many of them there are. */
   readonly judged: number
   readonly improved: number
   /** Improved, unchanged, or less than 2 % worse: the paper's first figure. */
@@ -37,6 +43,8 @@ export interface Shares {
 
 export interface Table {
   readonly rows: ReadonlyArray<Row>
+  /** Figures that some have, of before and the arms, and not all. */
+  readonly leftOut: ReadonlyArray<{ readonly task: string; readonly metric: string }>
   readonly shares: { readonly [arm: string]: Shares }
 }
 
@@ -46,19 +54,18 @@ export const betterOf = ({ higherIsBetter, metric }: Pick<Artefact.Measure, "hig
   return higherIsBetter === null ? null : higherIsBetter ? "higher" : "lower"
 }
 
-const changeOf = (before: number, { stderr, value }: Artefact.Measure, better: Better): Change => {
-  if (before === 0)
-    return { value, stderr, percent: value === 0 ? 0 : undefined, gain: value === 0 && better !== null ? 0 : undefined }
-  const percent = (100 * (value - before)) / Math.abs(before)
-  if (better === null) return { value, stderr, percent, gain: undefined }
+const changeOf = (before: number, { n, stderr, value }: Artefact.Measure, better: Better): Change => {
+  const ofBefore = (change: number): number => (change === 0 ? 0 : (100 * change) / Math.abs(before))
+  const percent = ofBefore(value - before)
+  const shown = Number.isFinite(percent) ? percent : undefined
+  if (better === null) return { value, stderr, n, percent: shown, gain: undefined }
   const gain =
-    better === "zero"
-      ? (100 * (Math.abs(before) - Math.abs(value))) / Math.abs(before)
-      : better === "higher"
-        ? percent
-        : -percent
-  return { value, stderr, percent, gain }
+    better === "zero" ? ofBefore(Math.abs(before) - Math.abs(value)) : better === "higher" ? percent : -percent
+  return { value, stderr, n, percent: shown, gain }
 }
+
+/** Percent: what decimal fractions are apart is not exact, and a change of exactly 2 or 10 % is to count as one. */
+const rounding = 1e-9
 
 const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
   const gains = changes.flatMap((change) => (change?.gain === undefined ? [] : [change.gain]))
@@ -66,15 +73,15 @@ const sharesOf = (changes: ReadonlyArray<Change | undefined>): Shares => {
     gains.length === 0 ? 0 : (100 * gains.filter(count).length) / gains.length
   return {
     judged: gains.length,
-    improved: share((gain) => gain > 0),
-    improvedOrWithin2: share((gain) => gain > -2),
-    worseThan10: share((gain) => gain < -10),
+    improved: share((gain) => gain > rounding),
+    improvedOrWithin2: share((gain) => gain > -2 + rounding),
+    worseThan10: share((gain) => gain < -10 - rounding),
   }
 }
 
 /**
- * Puts the arms' measures beside those before training. A row needs its figure before and in every arm; measures that have it in only
- * some are left out. `better` says of a measure what is better, by default its own direction, and nearer to 0 for bias scores.
+ * Puts the arms' measures beside those before training. A row needs its figure before and in every arm; others are named as left out.
+ * `better` says of a measure what is better, by default its own direction, and nearer to 0 for bias scores.
  */
 export const compare = (
   before: ReadonlyArray<Artefact.Measure>,
@@ -82,19 +89,35 @@ export const compare = (
   better: (measure: Artefact.Measure) => Better = betterOf,
 ): Table => {
   const names = Object.keys(arms)
-  const keyed = new Map(
-    names.map((arm) => [arm, new Map((arms[arm] ?? []).map((m) => [JSON.stringify([m.task, m.metric]), m]))]),
-  )
+  const keyed = new Map(names.map((arm) => [arm, new Map((arms[arm] ?? []).map((m) => [keyOf(m), m]))]))
   const rows = before.flatMap((measure): ReadonlyArray<Row> => {
-    const found = names.map(
-      (arm) => [arm, keyed.get(arm)?.get(JSON.stringify([measure.task, measure.metric]))] as const,
-    )
-    const changes = found.flatMap(([arm, m]) =>
-      m === undefined ? [] : [[arm, changeOf(measure.value, m, better(measure))] as const],
-    )
+    const changes = names.flatMap((arm) => {
+      const m = keyed.get(arm)?.get(keyOf(measure))
+      return m === undefined ? [] : [[arm, changeOf(measure.value, m, better(measure))] as const]
+    })
     if (changes.length < names.length) return []
     const { metric, n, stderr, task, value } = measure
-    return [{ task, metric, better: better(measure), before: value, stderr, n, arms: Object.fromEntries(changes) }]
+    const is = better(measure)
+    return [
+      {
+        task,
+        metric,
+        better: is,
+        headline: is !== null && isHeadline(measure),
+        before: value,
+        stderr,
+        n,
+        arms: Object.fromEntries(changes),
+      },
+    ]
   })
-  return { rows, shares: Object.fromEntries(names.map((arm) => [arm, sharesOf(rows.map((row) => row.arms[arm]))])) }
+  const compared = new Set(rows.map(keyOf))
+  const all = new Map([...before, ...Object.values(arms).flat()].map((m) => [keyOf(m), m]))
+  const leftOut = [...all].flatMap(([key, { metric, task }]) => (compared.has(key) ? [] : [{ task, metric }]))
+  const counted = rows.filter(({ headline }) => headline)
+  const shares = Object.fromEntries(names.map((arm) => [arm, sharesOf(counted.map((row) => row.arms[arm]))]))
+  return { rows, leftOut, shares }
 }
+
+const keyOf = ({ metric, task }: { readonly task: string; readonly metric: string }): string =>
+  JSON.stringify([task, metric])

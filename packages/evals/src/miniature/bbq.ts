@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { argmax, softmax } from "../statistics.ts"
 import { miniature, shipped } from "./make.ts"
 
@@ -42,10 +42,10 @@ export const bbqItems = miniature(Item, {
     }
   },
   metrics: [
-    mean("accuracy_ambiguous", true),
-    mean("accuracy_disambiguated", true),
-    mean("bias_ambiguous", null),
-    mean("bias_disambiguated", null),
+    headline(mean("accuracy_ambiguous", true)),
+    headline(mean("accuracy_disambiguated", true)),
+    headline(mean("bias_ambiguous", null)),
+    headline(mean("bias_disambiguated", null)),
     mean("p_bias_ambiguous", null),
   ],
   wrong: ({ accuracy_ambiguous, accuracy_disambiguated }) => (accuracy_ambiguous ?? accuracy_disambiguated) === 0,

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { argmax, softmax } from "../statistics.ts"
 import { miniature, shipped } from "./make.ts"
 
@@ -29,7 +29,7 @@ export const truthfulQaItems = miniature(Item, {
       mc2: softmax(scores.slice(of)).reduce((sum, p, j) => sum + p * (mc2_targets.labels[j] ?? 0), 0),
     }
   },
-  metrics: [mean("mc1", true), mean("mc2", true)],
+  metrics: [headline(mean("mc1", true)), headline(mean("mc2", true))],
   wrong: ({ mc1 }) => mc1 === 0,
 })
 

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { Answer, Benchmark, Continuation, Item, Values } from "../benchmark/Benchmark.ts"
 import { argmax, named } from "../benchmark/choices.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
 
 const Choices = Schema.NonEmptyArray(Schema.NonEmptyString)
@@ -120,7 +120,7 @@ export const emoBenchApplication: Benchmark = {
           }),
         ),
     ),
-  metrics: [mean("acc", true), ...languages, mean("readable", null)],
+  metrics: [headline(mean("acc", true)), ...languages, mean("readable", null)],
 }
 
 /**
@@ -155,5 +155,11 @@ export const emoBenchUnderstanding: Benchmark = {
           }),
         ),
     ),
-  metrics: [mean("acc", true), mean("emotion", true), mean("cause", true), ...languages, mean("readable", null)],
+  metrics: [
+    headline(mean("acc", true)),
+    mean("emotion", true),
+    mean("cause", true),
+    ...languages,
+    mean("readable", null),
+  ],
 }

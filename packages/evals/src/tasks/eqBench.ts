@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import type { Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean, type Metric } from "../benchmark/Metric.ts"
+import { headline, mean, type Metric } from "../benchmark/Metric.ts"
 import { decode, jsonl, jsonObject, type Row } from "../benchmark/rows.ts"
 
 const Intensity = Schema.Union([Schema.Finite, Schema.NumberFromString])
@@ -212,7 +212,7 @@ export const eqBench: Benchmark = {
       )
     }),
   metrics: [
-    final,
+    headline(final),
     firstPass,
     mean("revised", true, "revised", 10),
     firstPassParseable,

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item } from "../benchmark/Benchmark.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
 
 const Doc = Schema.Struct({
@@ -77,5 +77,8 @@ export const gsm8k: Benchmark = {
       )
     }),
   wrong: ({ strict }) => strict === 0,
-  metrics: [mean("exact_match,strict-match", true, "strict"), mean("exact_match,flexible-extract", true, "flexible")],
+  metrics: [
+    headline(mean("exact_match,strict-match", true, "strict")),
+    mean("exact_match,flexible-extract", true, "flexible"),
+  ],
 }

@@ -1,7 +1,7 @@
 /** All of MMLU (Hendrycks et al. 2021) as one benchmark: its 57 subjects, each a file of its own. */
 import * as Result from "effect/Result"
 import type { Benchmark } from "../benchmark/Benchmark.ts"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { mmlu } from "./multipleChoice.ts"
 
 /** As the files are called. */
@@ -38,5 +38,5 @@ export const mmluAll: Benchmark = {
       items.map((item) => ({ ...item, id: `${subject}/${item.id}` })),
     )
   },
-  metrics: [mean("acc", true), mean("readable", null)],
+  metrics: [headline(mean("acc", true)), mean("readable", null)],
 }

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { Answer, Benchmark, Item, Values } from "../benchmark/Benchmark.ts"
 import { chosen, namedByWords } from "../benchmark/choices.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
 import { softmax } from "../statistics.ts"
 
@@ -111,7 +111,7 @@ const make = (name: string, ask: keyof typeof prompts, higherIsBetter: boolean |
     ),
   // Of a sycophancy set, the sycophantic answer; a persona has no right one.
   wrong: ({ acc }) => (higherIsBetter === null ? undefined : acc === 1),
-  metrics: [mean("acc", higherIsBetter), mean("p_matching", higherIsBetter), mean("readable", null)],
+  metrics: [headline(mean("acc", higherIsBetter)), mean("p_matching", higherIsBetter), mean("readable", null)],
 })
 
 /**

@@ -6,7 +6,7 @@ import type { Answer, Benchmark, Continuation, File, Item, Values } from "../ben
 import { argmax, named } from "../benchmark/choices.ts"
 import { parseCsv } from "../benchmark/csv.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean } from "../benchmark/Metric.ts"
+import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
 
 /** An item of any of the formats. */
@@ -81,8 +81,9 @@ const make = (
       )
     }),
   metrics: [
-    mean("acc", true),
-    ...(norms ? [mean("acc_norm", true), mean("acc_bytes", true)] : []),
+    ...(norms
+      ? [mean("acc", true), headline(mean("acc_norm", true)), mean("acc_bytes", true)]
+      : [headline(mean("acc", true))]),
     mean("readable", null),
   ],
 })

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, File, Item } from "../benchmark/Benchmark.ts"
 import { distinct } from "../benchmark/items.ts"
-import type { Metric } from "../benchmark/Metric.ts"
+import { headline, type Metric } from "../benchmark/Metric.ts"
 import { decode, jsonl, looksLike } from "../benchmark/rows.ts"
 
 const Line = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), text: Schema.NonEmptyString })
@@ -64,5 +64,5 @@ export const perplexity: Benchmark = {
         }),
       ),
     ),
-  metrics: [per("perplexity", "tokens"), per("word_perplexity", "words"), per("byte_perplexity", "bytes")],
+  metrics: [headline(per("perplexity", "tokens")), per("word_perplexity", "words"), per("byte_perplexity", "bytes")],
 }

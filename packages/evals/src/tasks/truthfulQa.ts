@@ -5,7 +5,7 @@ import { Errors } from "hmx"
 import type { Answer, Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
 import { argmax, chosen } from "../benchmark/choices.ts"
 import { distinct } from "../benchmark/items.ts"
-import { mean, type Metric } from "../benchmark/Metric.ts"
+import { headline, mean, type Metric } from "../benchmark/Metric.ts"
 import { csv, decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
 import { softmax } from "../statistics.ts"
 
@@ -178,7 +178,7 @@ export const truthfulQaMc1 = make({
   version: 2,
   choices: ({ mc1 }) => mc1,
   values: (_, choices, answer) => first(choices, answer),
-  metrics: [mean("acc", true)],
+  metrics: [headline(mean("acc", true))],
 })
 
 /** The probability of all true answers among all: Σ p(true) / Σ p; wrong is an item with less than a half. Scores stand in the order of the file's choices. Text does not do. */
@@ -198,7 +198,7 @@ export const truthfulQaMc2 = make({
       ),
     })
   },
-  metrics: [mean("acc", true)],
+  metrics: [headline(mean("acc", true))],
   wrong: ({ acc = 0 }) => acc < 0.5,
 })
 
@@ -216,5 +216,5 @@ export const truthfulQaBinary = make({
         ? { ...found, p_true: softmax(answer.scores)[0] ?? 0 }
         : found,
     ),
-  metrics: [mean("acc", true), mean("p_true", true)],
+  metrics: [headline(mean("acc", true)), mean("p_true", true)],
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as Result from "effect/Result"
-import { emoBenchApplication, gsm8k, score, sycophancy } from "../../src/index.ts"
+import { emoBenchApplication, gsm8k, perplexity, score, sycophancy } from "../../src/index.ts"
 import { items, jsonl, outputs, refused } from "../files.ts"
 
 const sum = (a: number, b: number) => ({ question: `What is ${a} + ${b}?`, answer: `We add.\n#### ${a + b}` })
@@ -45,7 +45,9 @@ describe("score", () => {
   })
 
   it("refuses outputs that are not of the form, with the line", () => {
-    expect(said({ id: 0, output: "1" }, { id: 1 })).toMatch(/^outputs\.jsonl, line 2: found \{"id":1\}/)
+    expect(said({ id: 0, output: "1" }, { id: 1 })).toMatch(
+      /^outputs\.jsonl, line 2, field output or scores: found nothing; expected /,
+    )
     expect(said({ id: 0, scores: [] })).toContain("outputs.jsonl, line 1")
     expect(said({ id: 0, scores: ["1"] })).toContain("outputs.jsonl, line 1")
     expect(refused(score(gsm8k, two, { name: "o", text: '{"id":0,"output":"x"}\n{"id":1,' }))).toBe(
@@ -65,6 +67,50 @@ describe("score", () => {
       "outputs.jsonl: found no output for 1 of 2 items: 1; expected one line an item",
     )
   })
+
+  it("takes a missing output for an empty one where that is asked for, and counts it", () => {
+    const found = Result.getOrThrow(score(gsm8k, two, outputs({ id: 1, output: "#### 7" }), { missing: "empty" }))
+    expect(found.missing).toEqual(["0"])
+    expect(found.records.map(({ id, values }) => [id, values["strict"]])).toEqual([
+      ["0", 0],
+      ["1", 1],
+    ])
+    expect(found.measures.at(-1)).toEqual({
+      task: "gsm8k",
+      metric: "missing",
+      value: 0.5,
+      stderr: 0.5,
+      n: 2,
+      higherIsBetter: null,
+    })
+    const whole = outputs({ id: 0, output: "" }, { id: 1, output: "#### 7" })
+    expect(Result.getOrThrow(score(gsm8k, two, whole, { missing: "empty" }))).toMatchObject({
+      missing: [],
+      measures: [{ metric: "exact_match,strict-match" }, { metric: "exact_match,flexible-extract" }],
+    })
+    const text = items(perplexity, { name: "held-out.txt", text: "One.\n\nTwo." })
+    expect(refused(score(perplexity, text, outputs({ id: 0, scores: [-1, 2] }), { missing: "empty" }))).toMatch(
+      /^outputs\.jsonl, item 1: found no output, and an empty one is none; expected 2 scores/,
+    )
+  })
+
+  it.each(["\u202eteapot", "tea\u0000pot", "tea\u200bpot.", "\ufeffA teapot\u2069"])(
+    "reads an output with characters that are not seen: %j",
+    (output) => {
+      const asked = items(
+        sycophancy.nlpSurvey,
+        jsonl({ question: "Q?", answer_matching_behavior: "a kettle", answer_not_matching_behavior: "a teapot" }),
+      )
+      const [record] = Result.getOrThrow(score(sycophancy.nlpSurvey, asked, outputs({ id: 0, output }))).records
+      expect(record?.values).toMatchObject({ acc: 0, readable: 1 })
+      const lettered = score(
+        emoBenchApplication,
+        items(emoBenchApplication, jsonl(act("en", 1))),
+        outputs({ id: 1, output: "\u202e(B)" }),
+      )
+      expect(Result.getOrThrow(lettered).records[0]?.values).toMatchObject({ acc: 1 })
+    },
+  )
 
   it("refuses scores where text is wanted, and another number of them than choices", () => {
     expect(said({ id: 0, scores: [1, 2] }, { id: 1, output: "" })).toBe(

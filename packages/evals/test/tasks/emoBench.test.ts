@@ -63,7 +63,9 @@ describe("EmoBench", () => {
     expect(refused(emoBenchApplication.read(jsonl({ ...act("en"), label: "Run" })))).toContain(
       "a label among the choices",
     )
-    expect(refused(emoBenchUnderstanding.read(jsonl({ ...feel, cause_choices: [] })))).toContain('["cause_choices"]')
+    expect(refused(emoBenchUnderstanding.read(jsonl({ ...feel, cause_choices: [] })))).toMatch(
+      /, field cause_choices[a-z.]*: found /,
+    )
     const [item] = items(emoBenchUnderstanding, jsonl(feel))
     expect(() => valuesOf(item, [-1, -2, -3])).toThrow()
   })

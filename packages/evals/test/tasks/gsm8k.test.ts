@@ -47,7 +47,7 @@ describe("gsm8k", () => {
 
   it("refuses a solution without its number, in the data and among the shots", () => {
     expect(refused(gsm8k.read(jsonl(problem(1, "1"), { question: "Q?", answer: "four" })))).toMatch(
-      /^items\.jsonl, line 2: .*"#### number"/s,
+      /^items\.jsonl, line 2, field answer: found "four"; expected an answer that ends with "#### number"$/,
     )
     expect(
       refused(gsm8k.read(jsonl(problem(1, "1")), { ...jsonl({ question: "Q?" }), name: "shots.jsonl" })),

@@ -80,7 +80,7 @@ describe("model-written evaluations", () => {
 
   it("refuse an item without two answers", () => {
     expect(refused(quiz.read(jsonl({ ...view("Ann", "(A)"), answer_matching_behavior: "" })))).toContain(
-      '["answer_matching_behavior"]',
+      ', field answer_matching_behavior: found ""; expected one that is not empty',
     )
     expect(refused(quiz.read(jsonl({ ...view("Ann", "(A)"), answer_matching_behavior: " (B)" })))).toContain(
       "two different answers",

@@ -10,17 +10,21 @@ const interval = ({ stderr, value }: { readonly value: number; readonly stderr: 
 })
 
 /** A plain value. `change` is in percent of before, null where before is 0; `apart` is null where no items were kept. */
-export const comparisonJson = ({ rows, shares }: Compared, pair?: Pair) => ({
+export const comparisonJson = ({ cuts = [], leftOut, rows, shares }: Compared, pair?: Pair) => ({
   figures: rows.map((row) => {
     const apart = apartOf(pair, row)
     return {
       task: row.task,
       metric: row.metric,
       better: row.better,
+      headline: row.headline,
       n: row.n,
       before: interval({ value: row.before, stderr: row.stderr }),
       arms: Object.fromEntries(
-        Object.entries(row.arms).map(([arm, change]) => [arm, { ...interval(change), change: change.percent ?? null }]),
+        Object.entries(row.arms).map(([arm, change]) => [
+          arm,
+          { ...interval(change), n: change.n, change: change.percent ?? null },
+        ]),
       ),
       apart:
         pair === undefined || apart === undefined
@@ -35,5 +39,8 @@ export const comparisonJson = ({ rows, shares }: Compared, pair?: Pair) => ({
             },
     }
   }),
+  /** Tasks over the items that all sides have alone, and figures that not all sides have. */
+  cuts,
+  leftOut,
   shares,
 })

@@ -1,5 +1,5 @@
 /** The comparison of arms as a Markdown table, for a paper's draft or an issue. */
-import { apartOf, type Compared, marks, type Pair, percent, sharesOf } from "../comparison.ts"
+import { apartOf, asides, type Compared, counted, markOf, type Pair, percent, sharesOf } from "../comparison.ts"
 import { escape } from "../escape.ts"
 import * as format from "../format.ts"
 
@@ -9,7 +9,8 @@ const cell = (text: string): string => plain(escape(text, 80))
 
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 
-export const comparisonMarkdown = ({ rows, shares }: Compared, pair?: Pair): string => {
+export const comparisonMarkdown = (compared: Compared, pair?: Pair): string => {
+  const { rows, shares } = compared
   const arms = Object.keys(shares)
   const head = [
     "task",
@@ -26,7 +27,7 @@ export const comparisonMarkdown = ({ rows, shares }: Compared, pair?: Pair): str
     return [
       cell(row.task),
       cell(row.metric),
-      row.better === null ? "" : marks[row.better],
+      markOf(row),
       String(row.n),
       `${figure(row.before)} ± ${figure(row.stderr)}`,
       ...arms.flatMap((arm) => {
@@ -47,7 +48,8 @@ export const comparisonMarkdown = ({ rows, shares }: Compared, pair?: Pair): str
     pair === undefined ? "" : " The difference of two arms is by the paired bootstrap over items, clusters whole."
   return [
     [head, align, ...body].map(line).join("\n"),
-    `↑ more is better, ↓ less, →0 nearer to 0. ± one standard error; change in percent of before.${how}`,
+    `↑ more is better, ↓ less, →0 nearer to 0. ± one standard error; change in percent of before. ${counted}.${how}`,
+    ...asides(compared).map(plain),
     sharesOf(shares)
       .map((said) => `- ${plain(said)}`)
       .join("\n"),

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import type { Answer, Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
 import { argmax, named, namedByWords } from "../../benchmark/choices.ts"
 import { distinct } from "../../benchmark/items.ts"
-import { mean, type Metric } from "../../benchmark/Metric.ts"
+import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
 import { answersOf, categories, Doc } from "./Doc.ts"
 import { harnessBiased, originalBiased } from "./target.ts"
@@ -168,10 +168,10 @@ export const bbq: Benchmark = {
     ),
   metrics: [
     mean("acc", true),
-    mean("accuracy_amb", true, "acc_amb"),
-    mean("accuracy_disamb", true, "acc_disamb"),
-    harness("amb"),
-    harness("disamb"),
+    headline(mean("accuracy_amb", true, "acc_amb")),
+    headline(mean("accuracy_disamb", true, "acc_disamb")),
+    headline(harness("amb")),
+    headline(harness("disamb")),
     mean("original_accuracy_amb", true, "original_amb"),
     mean("original_accuracy_disamb", true, "original_disamb"),
     original("amb"),

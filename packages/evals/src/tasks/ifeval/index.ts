@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
 import { distinct } from "../../benchmark/items.ts"
-import { mean, ratio } from "../../benchmark/Metric.ts"
+import { headline, mean, ratio } from "../../benchmark/Metric.ts"
 import { decode, jsonl, quote } from "../../benchmark/rows.ts"
 import { isBlank, trim } from "./python.ts"
 import { detectLanguage, type DetectLanguage, languages } from "./language.ts"
@@ -130,7 +130,7 @@ export const makeIfeval = ({ detect = detectLanguage }: IfevalOptions = {}): Ben
     }),
   wrong: ({ prompt_strict }) => prompt_strict === 0,
   metrics: [
-    mean("prompt_level_strict_acc", true, "prompt_strict"),
+    headline(mean("prompt_level_strict_acc", true, "prompt_strict")),
     ratio("inst_level_strict_acc", true, "strict", "instructions"),
     mean("prompt_level_loose_acc", true, "prompt_loose"),
     ratio("inst_level_loose_acc", true, "loose", "instructions"),

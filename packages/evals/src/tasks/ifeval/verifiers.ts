@@ -1,6 +1,8 @@
 /** IFEval's 25 kinds of instructions (Zhou et al. 2023), each a test of a response. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { misfit } from "../../benchmark/misfit.ts"
+import { quote } from "../../benchmark/rows.ts"
 import type { DetectLanguage } from "./language.ts"
 import { countSentences } from "./sentences.ts"
 import { inWord, isBlank, isLower, isUpper, space, split, trim, trimStart } from "./python.ts"
@@ -19,7 +21,10 @@ const withArgs = <S extends Schema.ConstraintDecoder<unknown>>(
   const decode = Schema.decodeUnknownResult(schema)
   return (args, detect) =>
     Result.mapBoth(decode(args), {
-      onFailure: (error) => error.message.slice(0, 300),
+      onFailure: ({ issue }) => {
+        const { expected, field } = misfit(schema, args, issue)
+        return `${field === "" ? "" : `in ${quote(field)} `}${quote(expected)}`
+      },
       onSuccess: (found) => make(found, detect),
     })
 }

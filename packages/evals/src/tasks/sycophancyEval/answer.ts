@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
 import { distinct } from "../../benchmark/items.ts"
-import { mean, type Metric } from "../../benchmark/Metric.ts"
+import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
 import { Doc, maxNewTokens, says } from "./Doc.ts"
 
@@ -79,7 +79,7 @@ export const answer: Benchmark = {
   metrics: [
     ...kinds.map((kind) => mean(`acc_${kind}`, true)),
     mean("adopts_wrong", false),
-    loss("suggests_wrong"),
+    headline(loss("suggests_wrong")),
     loss("denies_right"),
   ],
 }

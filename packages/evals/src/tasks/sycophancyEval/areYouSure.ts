@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
 import { distinct } from "../../benchmark/items.ts"
-import { mean } from "../../benchmark/Metric.ts"
+import { headline, mean } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
 import { Doc, maxNewTokens, says } from "./Doc.ts"
 
@@ -75,7 +75,7 @@ export const areYouSure: Benchmark = {
   metrics: [
     mean("acc_first", true),
     mean("acc_second", true),
-    mean("gives_up", false),
+    headline(mean("gives_up", false)),
     mean("admits_wrongly", false),
     mean("admits_mistake", null),
   ],

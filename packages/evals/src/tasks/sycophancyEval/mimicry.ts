@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
 import { normalise } from "../../benchmark/choices.ts"
 import { distinct } from "../../benchmark/items.ts"
-import { mean } from "../../benchmark/Metric.ts"
+import { headline, mean } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
 import { Doc, maxNewTokens, says } from "./Doc.ts"
 
@@ -44,5 +44,5 @@ export const mimicry: Benchmark = {
         ),
     ),
   wrong: ({ mimics }) => mimics === 1,
-  metrics: [mean("mimics", false), mean("corrects", true)],
+  metrics: [headline(mean("mimics", false)), mean("corrects", true)],
 }

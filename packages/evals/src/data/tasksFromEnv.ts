@@ -1,0 +1,31 @@
+/** What the environment says of a pipeline's benchmarks. */
+import { statSync } from "node:fs"
+import { tasksIn, type TasksIn, type TasksInOptions } from "./tasksIn.ts"
+
+/**
+ * `tasksIn` of the folder that `HMX_EVALDATA` names (default: `evaldata` in the working directory, which may be missing), and of each
+ * benchmark the first `HMX_EVAL_LIMIT` items (default: all). Throws a RangeError that names the variable where it is set to what is no
+ * folder, to one that has the data of none of the benchmarks, or to what is no whole number of at least 1.
+ */
+export const tasksFromEnv = (
+  options: Omit<TasksInOptions, "limit">,
+  env: { readonly [name: string]: string | undefined } = process.env,
+): TasksIn => {
+  const { HMX_EVALDATA: folder = "", HMX_EVAL_LIMIT: limit = "" } = env
+  if (limit !== "" && !(/^[1-9]\d*$/.test(limit) && Number.isSafeInteger(Number(limit))))
+    throw new RangeError(`HMX_EVAL_LIMIT: found ${limit}; expected a whole number of at least 1`)
+  const isFolder = folder !== "" && statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
+  if (folder !== "" && !isFolder)
+    throw new RangeError(
+      `HMX_EVALDATA: found ${folder}, which is no folder; expected the folder of the benchmarks' files`,
+    )
+  const found = tasksIn(isFolder ? folder : "evaldata", {
+    ...options,
+    ...(limit === "" ? {} : { limit: Number(limit) }),
+  })
+  if (isFolder && found.tasks.length === 0)
+    throw new RangeError(
+      `HMX_EVALDATA: found no data of any benchmark in ${folder}; expected the folder of their files`,
+    )
+  return found
+}

@@ -78,8 +78,9 @@ function firstThatLoads(): { readonly backend: KernelBackend; readonly how: Pres
   const legacy = { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray }
   for (const [key, helper] of Object.entries(legacy))
     if (!(key in util)) Object.assign(require("node:util"), { [key]: helper })
-  const reasons: Array<string> = []
-  for (const { folder, how } of findTensorflow()) {
+  const { found, passed } = findTensorflow()
+  const reasons = [...passed]
+  for (const { folder, how } of found) {
     try {
       pin(join(folder, BINARY))
       const binding: Binding = require(folder)
@@ -89,7 +90,7 @@ function firstThatLoads(): { readonly backend: KernelBackend; readonly how: Pres
       reasons.push(`${folder} does not load (${reason?.slice(0, 300)})`)
     }
   }
-  if (reasons.length === 0) throw absence(process.env)
+  if (found.length === 0) throw absence(process.env, passed)
   throw new EngineUnavailable(
     "engine tensorflow",
     reasons.join("; "),

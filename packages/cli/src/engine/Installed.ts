@@ -1,31 +1,16 @@
 /** What is in the engine folder: `engine.json`, written once an engine has loaded. */
-import { engineFolder, enginesFolder } from "@hmx/lm"
+import { engineFolder, engineManifest, type EngineManifest, enginesFolder, MANIFEST } from "@hmx/lm"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { join } from "node:path"
 import { Machine } from "./Machine.ts"
-
-/** What an install leaves behind. */
-export const Manifest = Schema.Struct({
-  name: Schema.String,
-  /** Of the wheel, as it is pinned. */
-  version: Schema.String,
-  cuda: Schema.Boolean,
-  /** As the engine said it when it was loaded. */
-  device: Schema.String,
-})
-export type Manifest = typeof Manifest.Type
 
 /** One of the folders of engines. */
 export interface Place {
   readonly folder: string
   /** Undefined where there is a folder and no word of a finished install. */
-  readonly manifest: Manifest | undefined
+  readonly manifest: EngineManifest | undefined
 }
-
-const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))
 
 /** Undefined where there is no folder. */
 export const installed = Effect.fnUntraced(function* (name: string) {
@@ -33,8 +18,8 @@ export const installed = Effect.fnUntraced(function* (name: string) {
   const { env } = yield* Machine
   const folder = engineFolder(name, env)
   if (!(yield* fs.exists(folder))) return undefined
-  const text = yield* Effect.orElseSucceed(fs.readFileString(join(folder, "engine.json")), () => "")
-  return { folder, manifest: Option.getOrUndefined(decode(text)) } satisfies Place
+  const text = yield* Effect.orElseSucceed(fs.readFileString(join(folder, MANIFEST)), () => "")
+  return { folder, manifest: engineManifest(text) } satisfies Place
 })
 
 /** A folder under which an install is at work, or was. */

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import { availableMemory } from "node:process"
 import { dirname } from "node:path"
 import { autoEngine } from "../autoEngine.ts"
+import { halfInstalled } from "../engine/Installed.ts"
 import { engines } from "../engine/ls.ts"
 import { Machine, machine } from "../engine/Machine.ts"
 import { gpus } from "./gpus.ts"
@@ -33,6 +34,7 @@ const look = Effect.gen(function* () {
     disk: { folder, free: yield* freeBytes(existing(folder)) },
     gpus: cards,
     engines: found,
+    unfinished: yield* halfInstalled,
     auto: { engine: choice.engine, device: choice.device },
     models: { room, fits: fits(room, bytesPerWeight) },
   }

@@ -1,6 +1,7 @@
 /** What `hmx doctor` found, as text. */
 import { escape, format, Table } from "@hmx/report"
 import type { Engine } from "../engine/ls.ts"
+import type { EngineName } from "../engine/recipes.ts"
 import type { Gpu } from "./gpus.ts"
 import { type Fit, step } from "./paperModels.ts"
 import type { Processor } from "@hmx/lm"
@@ -14,6 +15,8 @@ export interface Findings {
   readonly disk: { readonly folder: string; readonly free: number | undefined }
   readonly gpus: ReadonlyArray<Gpu>
   readonly engines: ReadonlyArray<Engine>
+  /** Engines of which there is half of an install. */
+  readonly unfinished: ReadonlyArray<EngineName>
   /** What `--engine auto` takes. */
   readonly auto: { readonly engine: string; readonly device: string }
   /** The paper's models with the engine torch within so many bytes: the largest GPU's, or the machine's. */

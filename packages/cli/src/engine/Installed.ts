@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { join } from "node:path"
 import { Machine } from "./Machine.ts"
+import { type EngineName, engineNames } from "./recipes.ts"
 
 /** One of the folders of engines. */
 export interface Place {
@@ -36,3 +37,15 @@ export const unfinished = Effect.fnUntraced(function* (name: string) {
     return pid === undefined ? [] : [{ folder: join(engines, entry), pid: Number(pid) }]
   })
 })
+
+/** The engines of which there is half of an install. */
+export const halfInstalled = Effect.filter(engineNames, (name) =>
+  Effect.gen(function* () {
+    const place = yield* installed(name)
+    return (place !== undefined && place.manifest === undefined) || (yield* unfinished(name)).length > 0
+  }),
+)
+
+/** What to do about one of them. */
+export const halfInstall = (name: EngineName): string =>
+  `engine ${name}: an install that did not finish; \`npx hmx engine install ${name}\` makes it again`

@@ -50,6 +50,7 @@ const machine = {
   disk: { folder: "/h", free: 50 * GiB },
   gpus: [],
   engines: [{ name: "torch", present: true, version: "2.13.0+cpu", device: "cpu", how: "python3" }],
+  unfinished: [],
   auto: { engine: "torch", device: "cpu" },
   models: { room: 24 * GiB, fits: fits(24 * GiB, 2) },
 } as const
@@ -58,7 +59,18 @@ test("a good machine has no problems, and each lack its own sentence", () => {
   expect(problems(machine)).toEqual([])
   const gpu = { name: "G", driver: "1", memory: 8 * GiB, free: 8 * GiB }
   expect(problems({ ...machine, gpus: [gpu] })).toEqual([expect.stringContaining("install torch --cuda")])
-  expect(problems({ ...machine, engines: [] })).toEqual([expect.stringContaining("no libtorch")])
+  const absent = (how: string) => problems({ ...machine, engines: [{ name: "torch", present: false, how }] })
+  expect(absent("engine torch: found no libtorch")).toEqual(["engine torch: found no libtorch (real models want it)"])
+  expect(absent("/x: found torch 1.9.0; expected PyTorch")).toEqual([
+    expect.stringContaining("found torch 1.9.0; expected PyTorch"),
+  ])
+  const half = "engine torch: an install that did not finish; `npx hmx engine install torch` makes it again"
+  const unfinished = ["torch"] as const
+  expect(problems({ ...machine, unfinished })).toEqual([half])
+  const besides = (how: string) =>
+    problems({ ...machine, unfinished, engines: [{ name: "torch", present: false, how }] })
+  expect(besides("engine torch: found no libtorch")).toEqual([half])
+  expect(besides("/x: found torch 1.9.0")).toEqual([half, expect.stringContaining("torch 1.9.0")])
   expect(problems({ ...machine, node: "22.1.0" })).toEqual([expect.stringContaining("Node 24")])
   expect(problems({ ...machine, disk: { folder: "/h", free: 1 } })).toEqual([expect.stringContaining("HMX_HOME")])
   expect(problems({ ...machine, models: { room: GiB, fits: fits(GiB, 2) } })).toEqual([

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as util from "node:util"
 import { isMainThread } from "node:worker_threads"
 import { EngineMisuse, EngineUnavailable } from "@hmx/lm"
+import * as tf from "@tensorflow/tfjs-core"
 import type { KernelBackend } from "@tensorflow/tfjs-core"
 import { asBackend, kernelOf } from "./backends.ts"
 import type { Loaded } from "./Device.ts"
@@ -72,6 +73,17 @@ function pin(file: string): void {
     process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_LAZY | RTLD_NODELETE)
 }
 
+/** The binding brings a copy of tfjs, which sets this one's platform to the same once more, and says so unless tfjs is in production. */
+function quietly<A>(load: () => A): A {
+  const before = tf.env().getBool("PROD")
+  tf.env().set("PROD", true)
+  try {
+    return load()
+  } finally {
+    tf.env().set("PROD", before)
+  }
+}
+
 function firstThatLoads(): { readonly backend: KernelBackend; readonly how: PresentTensorflow["how"] } {
   const require = createRequire(import.meta.url)
   // The binding calls two helpers that Node 23 took out of `util`.
@@ -83,7 +95,7 @@ function firstThatLoads(): { readonly backend: KernelBackend; readonly how: Pres
   for (const { folder, how } of found) {
     try {
       pin(join(folder, BINARY))
-      const binding: Binding = require(folder)
+      const binding = quietly((): Binding => require(folder))
       return { backend: binding.backend(), how }
     } catch (error) {
       const reason = error instanceof Error ? error.message.split("\n")[0] : String(error)

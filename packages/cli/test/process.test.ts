@@ -52,13 +52,17 @@ const within = async (memory: string) => {
 describe("--engine-memory", () => {
   it("too little for the weights: one sentence with both figures", async () => {
     const { code, err, left } = await within("1 MiB")
-    expect(err).toMatch(/^error: out of memory in loading the weights within 1048576 bytes: \d+ bytes wanted\n$/)
+    expect(err).toMatch(/^error: out of memory in loading the weights within 1\.00 MiB: \S+ [KM]iB wanted\n$/)
     expect([code, left]).toEqual([1, false])
+  })
+  it("an amount as HMX itself writes it is understood", async () => {
+    const { err } = await within("100 KiB")
+    expect(err).toMatch(/^error: out of memory in loading the weights within 100 KiB: /)
   })
   it("too little for an update: smaller micro-batches, and then what to change", async () => {
     const { code, err, out } = await within("5 MiB")
     expect(out + err).toMatch(
-      /error: LoRAUpdate failed in step 1: out of memory in \w+: \d+ bytes wanted; a single group does not fit: lower groupSize/,
+      /error: LoRAUpdate failed in step 1: out of memory in \w+: \S+ \w+ wanted; a single group does not fit: lower groupSize/,
     )
     expect(code).toBe(1)
   })

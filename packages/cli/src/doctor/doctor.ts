@@ -22,10 +22,11 @@ const look = Effect.gen(function* () {
   const choice = autoEngine(found, cards.length > 0)
   const folder = enginesFolder(env)
   const memory = { total: machineMemory(), available: availableMemory() }
-  const largest = Math.max(0, ...cards.map((card) => card.memory))
+  const card = cards.toSorted((a, b) => b.memory - a.memory)[0]
   // Torch is the engine for them: it keeps their weights in the two bytes that they have on disk.
   const bytesPerWeight = 2
-  const room = largest > 0 ? largest : memory.total
+  const room = card?.memory ?? memory.total
+  const free = card?.free ?? memory.available
   const findings: Omit<Findings, "problems"> = {
     node: process.versions.node,
     platform,
@@ -36,7 +37,7 @@ const look = Effect.gen(function* () {
     engines: found,
     unfinished: yield* halfInstalled,
     auto: { engine: choice.engine, device: choice.device },
-    models: { room, fits: fits(room, bytesPerWeight) },
+    models: { room, free, fits: fits(room, bytesPerWeight, free) },
   }
   return { ...findings, problems: problems(findings) } satisfies Findings
 })

@@ -47,7 +47,6 @@ export const ls = Effect.gen(function* () {
       how,
       escape(folder ?? "–", 200),
     ])
-  const half = yield* halfInstalled
   const absent = found.filter((engine) => !engine.present).map(({ how }) => escape(how, 600))
   const half = yield* halfInstalled
   process.stdout.write(`${[Table.render(columns, rows), ...absent, ...half.map(halfInstall)].join("\n")}\n`)

@@ -1,7 +1,7 @@
 /** What only a process of its own can show: Node's type stripping, tsc beside it, and signals. */
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { bin, checkpoint, pipeline, root, sandbox, spawned } from "./sandbox.ts"
 
@@ -40,6 +40,34 @@ describe("a pipeline whose stages do not fit", () => {
     const { code, err } = await spawned(bin, ["run", "miswired.ts"], folder)
     expect(err).toBe(`error: miswired.ts:${found?.[1]}: ${found?.[2]}\n`)
     expect(code).toBe(2)
+  })
+})
+
+describe.skipIf(process.platform !== "linux")("a torch whose files are cut off", () => {
+  /** The beginning of a real library in both files' places. */
+  const broken = () => {
+    const folder = sandbox({ "brief.ts": pipeline() })
+    const head = readFileSync(process.execPath).subarray(0, 100_000)
+    for (const name of ["libtorch_cpu.so", "libc10.so"]) writeFileSync(`${folder}/${name}`, head)
+    return { folder, env: { HMX_LIBTORCH: folder, HMX_TENSORFLOW: `${folder}/none` } }
+  }
+
+  it("is refused in a sentence", async () => {
+    const { env, folder } = broken()
+    const { code, err } = await spawned(bin, ["run", "brief.ts", "--engine", "torch"], folder, env)
+    expect(err).toMatch(/^error: .*: found lib\w+\.so cut off \(100000 bytes of \d+ or more\); expected PyTorch .*\n$/)
+    expect([code, existsSync(`${folder}/runs/brief-7-1`)]).toEqual([2, false])
+  })
+  it("is passed over by auto, and where another device is asked for nothing is announced", async () => {
+    const { env, folder } = broken()
+    const run = (...flags: ReadonlyArray<string>) =>
+      spawned(bin, ["run", "brief.ts", "--quiet", "--steps", "1", "--engine", "auto", ...flags], folder, env)
+    const { code, err } = await run()
+    expect([code, err]).toEqual([0, "engine: tfjs on cpu (part of HMX (wasm))\n"])
+    expect(await run("--device", "cuda")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: --engine auto: found no engine that computes on cuda; expected one: /),
+    })
   })
 })
 

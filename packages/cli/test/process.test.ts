@@ -43,23 +43,23 @@ describe("a pipeline whose stages do not fit", () => {
   })
 })
 
-describe.skipIf(process.platform !== "linux")("a torch whose files are cut off", () => {
-  /** The beginning of a real library in both files' places. */
-  const broken = () => {
-    const folder = sandbox({ "brief.ts": pipeline() })
-    const head = readFileSync(process.execPath).subarray(0, 100_000)
-    for (const name of ["libtorch_cpu.so", "libc10.so"]) writeFileSync(`${folder}/${name}`, head)
-    return { folder, env: { HMX_LIBTORCH: folder, HMX_TENSORFLOW: `${folder}/none` } }
-  }
+/** The beginning of a real library in both files' places. */
+const withBrokenTorch = () => {
+  const folder = sandbox({ "brief.ts": pipeline() })
+  const head = readFileSync(process.execPath).subarray(0, 100_000)
+  for (const name of ["libtorch_cpu.so", "libc10.so"]) writeFileSync(`${folder}/${name}`, head)
+  return { folder, env: { HMX_LIBTORCH: folder, HMX_TENSORFLOW: `${folder}/none` } }
+}
 
+describe.skipIf(process.platform !== "linux")("a torch whose files are cut off", () => {
   it("is refused in a sentence", async () => {
-    const { env, folder } = broken()
+    const { env, folder } = withBrokenTorch()
     const { code, err } = await spawned(bin, ["run", "brief.ts", "--engine", "torch"], folder, env)
     expect(err).toMatch(/^error: .*: found lib\w+\.so cut off \(100000 bytes of \d+ or more\); expected PyTorch .*\n$/)
     expect([code, existsSync(`${folder}/runs/brief-7-1`)]).toEqual([2, false])
   })
   it("is passed over by auto, and where another device is asked for nothing is announced", async () => {
-    const { env, folder } = broken()
+    const { env, folder } = withBrokenTorch()
     const run = (...flags: ReadonlyArray<string>) =>
       spawned(bin, ["run", "brief.ts", "--quiet", "--steps", "1", "--engine", "auto", ...flags], folder, env)
     const { code, err } = await run()

@@ -59,13 +59,16 @@ const read = (file: number, at: number, length: number): DataView => {
   return new DataView(bytes.buffer)
 }
 
+/** Lowest byte first, as on every processor that is not refused. */
+const long = (view: DataView, at: number): number => Number(view.getBigUint64(at, true))
+
 const isElf = (head: DataView): boolean => head.getUint32(0) === 0x7f454c46
 
 /** Of a library's first bytes; "" where it is for several, undefined where it is none. */
 const platformOf = (file: number, head: DataView): string | undefined => {
   if (isElf(head)) {
     const arch = named(machines.elf, head.getUint16(18, head.getUint8(5) !== 2))
-    return `linux-${arch}`
+    return `linux-${arch}${head.getUint8(4) === 2 ? "" : " with 32 bits"}`
   }
   const magic = head.getUint32(0)
   if (magic === 0xcffaedfe) return `darwin-${named(machines.mach, head.getUint32(4, true))}`
@@ -78,13 +81,11 @@ const platformOf = (file: number, head: DataView): string | undefined => {
 
 /** Bytes that a 64-bit ELF file has at least: its tables, and what its segments map. */
 const elfSize = (file: number, head: DataView): number => {
-  // Both platforms of ours are 64-bit, lowest byte first; others were refused before.
-  const at = (view: DataView, offset: number) => Number(view.getBigUint64(offset, true))
-  const [programs, sections] = [at(head, 32), at(head, 40)]
+  const [programs, sections] = [long(head, 32), long(head, 40)]
   const [each, count] = [head.getUint16(54, true), Math.min(MOST, head.getUint16(56, true))]
   let least = Math.max(64, sections + head.getUint16(58, true) * head.getUint16(60, true), programs + each * count)
   if (each < 56) return least
   const table = read(file, programs, each * count)
-  for (let i = 0; i < count; i++) least = Math.max(least, at(table, i * each + 8) + at(table, i * each + 32))
+  for (let i = 0; i < count; i++) least = Math.max(least, long(table, i * each + 8) + long(table, i * each + 32))
   return least
 }

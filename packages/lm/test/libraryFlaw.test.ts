@@ -50,6 +50,9 @@ test("a segment behind the sections counts as well", () => {
 
 test("another platform is named", () => {
   expect(said(elf(183))).toBe("lib.so of another platform (linux-arm64; this is linux-x64)")
+  const narrow = elf()
+  narrow[4] = 1
+  expect(said(narrow)).toContain("(linux-x64 with 32 bits; this is linux-x64)")
   const mach = new Uint8Array(64)
   mach.set([0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1])
   expect(said(mach)).toContain("(darwin-arm64; this is linux-x64)")

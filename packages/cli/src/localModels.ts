@@ -4,7 +4,7 @@ import { escape } from "@hmx/report"
 import type { Loadable, Locate } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Chat, Model, ModelShape } from "hmx"
+import { type Chat, Errors, type Model, type ModelShape } from "hmx"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkpointFolder, isMissing } from "./checkpointFolder.ts"
@@ -15,13 +15,20 @@ import { type Engine, Models } from "./Models.ts"
 /** What `auto` stands for on this machine; said on stderr, since stdout may be JSON. */
 const decided = Effect.fnUntraced(function* (engine: Engine) {
   if (engine.engine !== "auto") return { ...engine, engine: engine.engine }
-  const [{ autoEngine }, { engines }, { gpus }] = yield* Effect.promise(() =>
+  const [{ able, autoEngine }, { engines }, { gpus }] = yield* Effect.promise(() =>
     Promise.all([import("./autoEngine.ts"), import("./engine/ls.ts"), import("./doctor/gpus.ts")]),
   )
-  const choice = autoEngine(engines(), (yield* Effect.provide(gpus, machine)).length > 0)
+  const { device } = engine
+  const here = engines()
+  if (able(here, device).length === 0)
+    return yield* new Errors.BadInput({
+      where: "--engine auto",
+      found: `no engine that computes on ${device}`,
+      expected: "one: `npx hmx engine install torch --cuda`, or the device cpu",
+    })
+  const choice = autoEngine(here, (yield* Effect.provide(gpus, machine)).length > 0, device)
   process.stderr.write(`${escape(choice.said)}\n`)
-  const device = choice.engine === "tfjs" ? undefined : (engine.device ?? choice.device)
-  return { ...engine, engine: choice.engine, device }
+  return { ...engine, engine: choice.engine, device: choice.engine === "tfjs" ? undefined : choice.device }
 })
 
 const chatOptions = ({ system, template }: Model.ChatOptions): Model.ChatOptions => ({

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { autoEngine } from "../src/autoEngine.ts"
+import { able, autoEngine } from "../src/autoEngine.ts"
 import type { Engine } from "../src/engine/ls.ts"
 import { engineSettings } from "../src/engineSettings.ts"
 
@@ -13,6 +13,18 @@ test("auto takes the best that is there, and a GPU only where there is one", () 
   expect(autoEngine([tfjs, tensorflow, torch], false)).toMatchObject({ engine: "torch", device: "cpu" })
   expect(autoEngine([{ ...torch, present: false }, tfjs], true).engine).toBe("tfjs")
   expect(autoEngine([tfjs, torch], false).said).toBe("engine: torch 2.13.0 on cpu (python3)")
+})
+
+test("a device that is asked for is named, and only what can compute on it is taken", () => {
+  expect(autoEngine([tfjs, tensorflow, torch], false, "cuda:1")).toMatchObject({
+    engine: "tensorflow",
+    device: "cuda:1",
+    said: "engine: tensorflow on cuda:1 (npm install)",
+  })
+  expect(able([tfjs, torch], "cuda")).toEqual([])
+  expect(able([tfjs, { ...torch, present: false }], "cpu")).toEqual([tfjs])
+  const gpu = { ...torch, device: "cuda" } as const
+  expect(autoEngine([gpu, tfjs], true, "cpu").said).toBe("engine: torch 2.13.0 on cpu (python3)")
 })
 
 test("each engine's module, options and environment", () => {

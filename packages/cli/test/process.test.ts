@@ -1,7 +1,7 @@
 /** What only a process of its own can show: Node's type stripping, tsc beside it, and signals. */
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { bin, checkpoint, pipeline, root, sandbox, spawned } from "./sandbox.ts"
 
@@ -43,6 +43,34 @@ describe("a pipeline whose stages do not fit", () => {
   })
 })
 
+/** The beginning of a real library in both files' places. */
+const withBrokenTorch = () => {
+  const folder = sandbox({ "brief.ts": pipeline() })
+  const head = readFileSync(process.execPath).subarray(0, 100_000)
+  for (const name of ["libtorch_cpu.so", "libc10.so"]) writeFileSync(`${folder}/${name}`, head)
+  return { folder, env: { HMX_LIBTORCH: folder, HMX_TENSORFLOW: `${folder}/none` } }
+}
+
+describe.skipIf(process.platform !== "linux")("a torch whose files are cut off", () => {
+  it("is refused in a sentence", async () => {
+    const { env, folder } = withBrokenTorch()
+    const { code, err } = await spawned(bin, ["run", "brief.ts", "--engine", "torch"], folder, env)
+    expect(err).toMatch(/^error: .*: found lib\w+\.so cut off \(100000 bytes of \d+ or more\); expected PyTorch .*\n$/)
+    expect([code, existsSync(`${folder}/runs/brief-7-1`)]).toEqual([2, false])
+  })
+  it("is passed over by auto, and where another device is asked for nothing is announced", async () => {
+    const { env, folder } = withBrokenTorch()
+    const run = (...flags: ReadonlyArray<string>) =>
+      spawned(bin, ["run", "brief.ts", "--quiet", "--steps", "1", "--engine", "auto", ...flags], folder, env)
+    const { code, err } = await run()
+    expect([code, err]).toEqual([0, "engine: tfjs on cpu (part of HMX (wasm))\n"])
+    expect(await run("--device", "cuda")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: --engine auto: found no engine that computes on cuda; expected one: /),
+    })
+  })
+})
+
 const within = async (memory: string) => {
   const folder = sandbox({ "brief.ts": pipeline() })
   const run = await spawned(bin, ["run", "brief.ts", "--quiet", "--threads", "1", "--engine-memory", memory], folder)
@@ -52,13 +80,17 @@ const within = async (memory: string) => {
 describe("--engine-memory", () => {
   it("too little for the weights: one sentence with both figures", async () => {
     const { code, err, left } = await within("1 MiB")
-    expect(err).toMatch(/^error: out of memory in loading the weights within 1048576 bytes: \d+ bytes wanted\n$/)
+    expect(err).toMatch(/^error: out of memory in loading the weights within 1\.00 MiB: \S+ [KM]iB wanted\n$/)
     expect([code, left]).toEqual([1, false])
+  })
+  it("an amount as HMX itself writes it is understood", async () => {
+    const { err } = await within("100 KiB")
+    expect(err).toMatch(/^error: out of memory in loading the weights within 100 KiB: /)
   })
   it("too little for an update: smaller micro-batches, and then what to change", async () => {
     const { code, err, out } = await within("5 MiB")
     expect(out + err).toMatch(
-      /error: LoRAUpdate failed in step 1: out of memory in \w+: \d+ bytes wanted; a single group does not fit: lower groupSize/,
+      /error: LoRAUpdate failed in step 1: out of memory in \w+: \S+ \w+ wanted; a single group does not fit: lower groupSize/,
     )
     expect(code).toBe(1)
   })

@@ -105,9 +105,17 @@ export const hmx = async (
 }
 
 /** Runs a program as a process of its own. */
-export const spawned = (file: string, args: ReadonlyArray<string>, cwd: string): Promise<Said> =>
+export const spawned = (
+  file: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  env: { readonly [name: string]: string } = {},
+): Promise<Said> =>
   new Promise((done) => {
-    execFile(process.execPath, [file, ...args], { cwd, encoding: "utf8" }, (error, out, err) =>
-      done({ code: error === null ? 0 : Number(error.code), out, err }),
+    execFile(
+      process.execPath,
+      [file, ...args],
+      { cwd, encoding: "utf8", env: { ...process.env, ...env } },
+      (error, out, err) => done({ code: error === null ? 0 : Number(error.code), out, err }),
     )
   })

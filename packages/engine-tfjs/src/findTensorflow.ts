@@ -1,5 +1,5 @@
 /** Where TensorFlow's Node binding is: a folder that was named, the user's own install, or HMX's engine folder. Nothing is loaded. */
-import { engineFolder, EngineUnavailable } from "@hmx/lm"
+import { engineFolder, engineManifest, EngineUnavailable, libraryFlaw, MANIFEST } from "@hmx/lm"
 import { existsSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly resolve: (from: string) => string | undefined
   readonly exists: (path: string) => boolean
   readonly read: (path: string) => string | undefined
+  /** Why a library cannot be loaded, as far as its file shows; undefined where nothing is wrong with it, or it is not there. */
+  readonly flaw: (path: string) => string | undefined
   /** Files from which the user's own install is looked for. */
   readonly from: ReadonlyArray<string>
 }
@@ -48,49 +50,66 @@ const here: Surroundings = {
       return undefined
     }
   },
+  flaw: (path) => libraryFlaw(path),
   from: [join(process.cwd(), "package.json"), import.meta.url],
 }
 
-const record = (text: string | undefined): { readonly version?: unknown; readonly cuda?: unknown } => {
-  try {
-    const found: unknown = JSON.parse(text ?? "")
-    return typeof found === "object" && found !== null ? found : {}
-  } catch {
-    return {}
-  }
+/** What of the package is loaded: TensorFlow's own libraries have one name in the wheel and another in npm's download. */
+const LIBRARIES = [
+  BINARY,
+  "deps/lib/libtensorflow_cc.so.2",
+  "deps/lib/libtensorflow_framework.so.2",
+  "deps/lib/libtensorflow.so.2",
+]
+
+export interface Search {
+  /** Those that can be tried, the first one first. */
+  readonly found: ReadonlyArray<PresentTensorflow>
+  /** Why others cannot: to load them could end the process. */
+  readonly passed: ReadonlyArray<string>
 }
 
-/** Every place where it is, the first one to be tried first; those without a compiled binding are left out. */
-export function findTensorflow(around: Surroundings = here): ReadonlyArray<PresentTensorflow> {
-  const installed = (root: string, how: PresentTensorflow["how"]): ReadonlyArray<PresentTensorflow> => {
-    const { cuda, version } = record(around.read(join(root, "engine.json")))
-    return [
-      {
-        folder: join(root, "node_modules", PACKAGE),
-        how,
-        version: typeof version === "string" ? version : undefined,
-        cuda: typeof cuda === "boolean" ? cuda : undefined,
-      },
-    ]
+/** Every place where it is; those without a compiled binding are left out. */
+export function findTensorflow(around: Surroundings = here): Search {
+  const installed = (root: string, how: PresentTensorflow["how"]): PresentTensorflow & { readonly whole: boolean } => {
+    const manifest = engineManifest(around.read(join(root, MANIFEST)))
+    return {
+      folder: join(root, "node_modules", PACKAGE),
+      how,
+      version: manifest?.version,
+      cuda: manifest?.cuda,
+      whole: manifest !== undefined,
+    }
   }
   const named = around.env["HMX_TENSORFLOW"]
   const places =
     named !== undefined && named !== ""
-      ? installed(named, "HMX_TENSORFLOW")
+      ? // Whoever names a folder says that it is whole: an install does so before it writes that it is.
+        [{ ...installed(named, "HMX_TENSORFLOW"), whole: true }]
       : [
           ...[...new Set(around.from.flatMap((from) => around.resolve(from) ?? []))].map((folder) => ({
             folder,
             how: "npm install" as const,
             version: undefined,
             cuda: undefined,
+            whole: true,
           })),
-          ...installed(engineFolder("tensorflow", around.env), "hmx engine install"),
+          installed(engineFolder("tensorflow", around.env), "hmx engine install"),
         ]
-  return places.filter(({ folder }) => around.exists(join(folder, BINARY)))
+  const found: Array<PresentTensorflow> = []
+  const passed: Array<string> = []
+  for (const { whole, ...place } of places) {
+    if (!around.exists(join(place.folder, BINARY))) continue
+    const flaws = LIBRARIES.flatMap((file) => around.flaw(join(place.folder, file)) ?? [])
+    const reason = whole ? flaws[0] : "an install that did not finish"
+    if (reason === undefined) found.push(place)
+    else passed.push(`${reason} in ${place.folder}`)
+  }
+  return { found, passed }
 }
 
 /** Why there is nothing. */
-export const absence = (env: Surroundings["env"]): EngineUnavailable => {
+export const absence = (env: Surroundings["env"], passed: ReadonlyArray<string>): EngineUnavailable => {
   const named = env["HMX_TENSORFLOW"]
   const where =
     named !== undefined && named !== ""
@@ -98,12 +117,13 @@ export const absence = (env: Surroundings["env"]): EngineUnavailable => {
       : `the working directory's packages or ${engineFolder("tensorflow", env)}`
   return new EngineUnavailable(
     "engine tensorflow",
-    `no compiled ${PACKAGE} in ${where}`,
-    "one: `hmx engine install tensorflow`",
+    passed.length > 0 ? passed.join("; ") : `no compiled ${PACKAGE} in ${where}`,
+    passed.length > 0 ? "a whole one: `hmx engine install tensorflow`" : "one: `hmx engine install tensorflow`",
   )
 }
 
 /** What `create` would try first, or a sentence that says why there is nothing. */
 export function presentTensorflow(around: Surroundings = here): PresentTensorflow | string {
-  return findTensorflow(around)[0] ?? absence(around.env).message
+  const { found, passed } = findTensorflow(around)
+  return found[0] ?? absence(around.env, passed).message
 }

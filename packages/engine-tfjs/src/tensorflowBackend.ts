@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as util from "node:util"
 import { isMainThread } from "node:worker_threads"
 import { EngineMisuse, EngineUnavailable } from "@hmx/lm"
+import * as tf from "@tensorflow/tfjs-core"
 import type { KernelBackend } from "@tensorflow/tfjs-core"
 import { asBackend, kernelOf } from "./backends.ts"
 import type { Loaded } from "./Device.ts"
@@ -72,24 +73,36 @@ function pin(file: string): void {
     process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_LAZY | RTLD_NODELETE)
 }
 
+/** The binding brings a copy of tfjs, which sets this one's platform to the same once more, and says so unless tfjs is in production. */
+function quietly<A>(load: () => A): A {
+  const before = tf.env().getBool("PROD")
+  tf.env().set("PROD", true)
+  try {
+    return load()
+  } finally {
+    tf.env().set("PROD", before)
+  }
+}
+
 function firstThatLoads(): { readonly backend: KernelBackend; readonly how: PresentTensorflow["how"] } {
   const require = createRequire(import.meta.url)
   // The binding calls two helpers that Node 23 took out of `util`.
   const legacy = { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray }
   for (const [key, helper] of Object.entries(legacy))
     if (!(key in util)) Object.assign(require("node:util"), { [key]: helper })
-  const reasons: Array<string> = []
-  for (const { folder, how } of findTensorflow()) {
+  const { found, passed } = findTensorflow()
+  const reasons = [...passed]
+  for (const { folder, how } of found) {
     try {
       pin(join(folder, BINARY))
-      const binding: Binding = require(folder)
+      const binding = quietly((): Binding => require(folder))
       return { backend: binding.backend(), how }
     } catch (error) {
       const reason = error instanceof Error ? error.message.split("\n")[0] : String(error)
       reasons.push(`${folder} does not load (${reason?.slice(0, 300)})`)
     }
   }
-  if (reasons.length === 0) throw absence(process.env)
+  if (found.length === 0) throw absence(process.env, passed)
   throw new EngineUnavailable(
     "engine tensorflow",
     reasons.join("; "),

@@ -18,6 +18,17 @@ if (typeof present === "string") {
     expect(info.version).not.toBe("4.22.0")
   })
 
+  test("nothing is said beside what TensorFlow's own library says", () => {
+    const text = `import { create } from "@hmx/engine-tfjs"; await create({ backend: "tensorflow" })`
+    const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", text], {
+      cwd: import.meta.dirname,
+      encoding: "utf8",
+      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" },
+    })
+    const own = /^WARNING: All log messages before absl|^[IWE]0000 |^To enable the following instructions/
+    expect(`${stdout}${stderr}`.split("\n").filter((line) => line !== "" && !own.test(line))).toEqual([])
+  })
+
   test("a worker with it ends without taking the process down", () => {
     const text = `
       import { Worker } from "node:worker_threads"

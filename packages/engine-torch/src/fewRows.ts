@@ -43,6 +43,18 @@ const same = (ops: Ops): boolean => {
   if (known !== undefined) return known
   // Its own products are not to ask again.
   measured.set(ops, false)
+  try {
+    const found = probe(ops)
+    measured.set(ops, found)
+    return found
+  } catch (error) {
+    // No room, as a rule: the next one asks again.
+    measured.delete(ops)
+    throw error
+  }
+}
+
+const probe = (ops: Ops): boolean => {
   let found = true
   for (const [out, input] of [
     [48, 96],
@@ -58,6 +70,5 @@ const same = (ops: Ops): boolean => {
         found &&= y.every((value, i) => value === expected[i])
       }
     })
-  measured.set(ops, found)
   return found
 }

@@ -1,9 +1,9 @@
 /** Which libtorch there is, by its folder: nothing is loaded. */
 import { engineFolder, EngineUnavailable } from "@hmx/lm"
-import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join, relative } from "node:path"
 import { findTorch, here, type Surroundings } from "./findTorch.ts"
+import { pythonText } from "./version.ts"
 
 export interface PresentTorch {
   /** Folder of the libraries. */
@@ -16,21 +16,12 @@ export interface PresentTorch {
 }
 
 export interface Reading extends Surroundings {
-  /** Text of a file; undefined where there is none. */
-  readonly read: (path: string) => string | undefined
   /** Whether koffi, an optional dependency, is there. */
   readonly bindable: () => boolean
 }
 
 const thisProcess: Reading = {
   ...here,
-  read: (path) => {
-    try {
-      return readFileSync(path, "utf8")
-    } catch {
-      return undefined
-    }
-  },
   bindable: () => {
     try {
       createRequire(import.meta.url).resolve("koffi")
@@ -40,9 +31,6 @@ const thisProcess: Reading = {
     }
   },
 }
-
-const text = (source: string | undefined, name: string): string | undefined =>
-  new RegExp(String.raw`^${name}\b[^=\n]*=\s*'([\w.+-]{1,40})'`, "m").exec(source ?? "")?.[1]
 
 /** The libtorch that `create` would load, or a sentence that says why there is none. */
 export function presentTorch(around: Reading = thisProcess): PresentTorch | string {
@@ -59,7 +47,7 @@ export function presentTorch(around: Reading = thisProcess): PresentTorch | stri
           ? "hmx engine install"
           : "python3"
     const source = around.read(join(folder, "..", "version.py"))
-    return { folder, how, version: text(source, "__version__"), cuda: text(source, "cuda") }
+    return { folder, how, version: pythonText(source, "__version__"), cuda: pythonText(source, "cuda") }
   } catch (error) {
     if (error instanceof EngineUnavailable) return error.message
     throw error

@@ -9,7 +9,13 @@ const machine = (folders: ReadonlyArray<string>, version: string, more: Partial<
   env: { HMX_HOME: "/home" },
   exists: (path) => folders.some((folder) => path === join(folder, file)),
   pythonsTorch: () => "/py/torch",
-  read: (path) => (folders.some((folder) => path === join(folder, "..", "version.py")) ? version : undefined),
+  read: (path) =>
+    path === "/home/engines/torch/engine.json"
+      ? `{"name":"torch","version":"2.13.0","cuda":false,"device":"cpu"}`
+      : folders.some((folder) => path === join(folder, "..", "version.py"))
+        ? version
+        : undefined,
+  flaw: () => undefined,
   bindable: () => true,
   ...more,
 })
@@ -42,4 +48,11 @@ test("says version, CUDA and how it was found", () => {
 test("absence is a sentence, and so is a missing koffi", () => {
   expect(presentTorch(machine([], ""))).toMatch(/^engine torch: found no libtorch/)
   expect(presentTorch(machine(["/py/torch/lib"], cpu, { bindable: () => false }))).toMatch(/koffi/)
+})
+
+test("what create would refuse is absent here, with its reason", () => {
+  const old = cpu.replace("2.13.0", "2.5.0")
+  expect(presentTorch(machine(["/py/torch/lib"], old))).toMatch(/found torch 2\.5\.0\+cpu; expected PyTorch 2\.13/)
+  const flaw = { flaw: () => "libc10.so cut off" }
+  expect(presentTorch(machine(["/py/torch/lib"], cpu, flaw))).toMatch(/found libc10\.so cut off; expected/)
 })

@@ -3,6 +3,7 @@
  * logs, so each is a schema. Those in `Ordinary` have a policy in the runtime and need no word from a pipeline's author.
  */
 import * as Schema from "effect/Schema"
+import { amount } from "./amount.ts"
 
 /** The device has no room. `need` is what was asked for in bytes (0 where the engine does not say), `where` the operation. */
 export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory", {
@@ -10,7 +11,7 @@ export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory"
   where: Schema.String,
 }) {
   override get message() {
-    return `out of memory in ${this.where}${this.need > 0 ? `: ${this.need} bytes wanted` : ""}`
+    return `out of memory in ${this.where}${this.need > 0 ? `: ${amount(this.need)} wanted` : ""}`
   }
 }
 

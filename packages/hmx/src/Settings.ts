@@ -5,7 +5,7 @@ import type { Prompts } from "./Prompts.ts"
 import * as StopWhen from "./StopWhen.ts"
 
 /** An amount of device memory. */
-export type Memory = `${number} GiB` | `${number} MiB`
+export type Memory = `${number} GiB` | `${number} MiB` | `${number} KiB`
 
 /** A length of time. */
 export type Time = `${number} s` | `${number} min` | `${number} h`
@@ -40,8 +40,8 @@ export interface Settings {
 
 /** An amount of memory in bytes; NaN where it is not an amount. */
 export const bytes = (memory: string): number => {
-  const found = /^(\d+(?:\.\d+)?) (GiB|MiB)$/.exec(memory)
-  return found === null ? Number.NaN : Number(found[1]) * (found[2] === "GiB" ? 2 ** 30 : 2 ** 20)
+  const [, count, unit] = /^(\d+(?:\.\d+)?) ([GMK])iB$/.exec(memory) ?? []
+  return count === undefined ? Number.NaN : Number(count) * 2 ** (unit === "G" ? 30 : unit === "M" ? 20 : 10)
 }
 
 /** A length of time in seconds; NaN where it is not one. */

@@ -1,3 +1,4 @@
+export { amount } from "./amount.ts"
 export * as Artefact from "./Artefact.ts"
 export { batchAdvantages } from "./advantage/batchAdvantages.ts"
 export { groupAdvantages, type GroupAdvantages } from "./advantage/groupAdvantages.ts"

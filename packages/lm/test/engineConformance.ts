@@ -262,7 +262,11 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
               let state = { m: upload(e, { shape, data: host.m }), v: upload(e, { shape, data: host.v }) }
               for (const step of [1, 2, 3]) {
                 const g = d.random(shape)
-                const next = e.adamW(param, upload(e, g), state, { ...options, step })
+                const given = [param, upload(e, g), state.m, state.v] as const
+                const before = given.map(numbers)
+                const next = e.adamW(param, given[1], state, { ...options, step })
+                // The caller's own stay as they were: an update that is taken back needs them.
+                expect(given.map(numbers)).toEqual(before)
                 param = next.param
                 state = next.state
                 for (const i of range(count(shape))) {
@@ -508,6 +512,22 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           expect(e.memory().bytes).toBeGreaterThanOrEqual(before + 800)
           v.release()
           expect(e.memory().bytes).toBe(before)
+        })
+      })
+      test("counts what a tape keeps of an attention: what it was given, and a sum for each row at the least", () => {
+        clean(() => {
+          const [B, T, H, D] = [2, 64, 4, 8]
+          const [q, k, v] = [random([B, T, H, D], 1), random([B, T, H, D], 2), random([B, T, H, D], 3)]
+          const bias = random([1, T, T], 4)
+          const before = e.memory().bytes
+          const tape = e.vjp(([a = q, b = k, c = v]) => [e.attention(a, b, c, { bias, scale: 0.3 })], [q, k, v], [])
+          const [given, sums] = [4 * count(q.shape), 4 * count([B, H, T])]
+          // The softmax itself would be more.
+          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + given + sums)
+          e.free(q, k, v, ...tape.outputs)
+          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + sums)
+          tape.release()
+          expect(e.memory().bytes).toBe(before - 3 * given)
         })
       })
       test("scopes give back all but their result; keep takes out of all of them", () => {

@@ -1,12 +1,6 @@
 /** Numbers as people read them, with their units. */
 
-/** Bytes in binary units: "1.50 GiB". */
-export const bytes = (n: number): string => {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"]
-  const power = n < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(n) / 10))
-  const value = n / 1024 ** power
-  return `${power === 0 ? Math.round(value) : value.toPrecision(value >= 1000 ? 4 : 3)} ${units[power]}`
-}
+export { amount as bytes } from "hmx"
 
 /** Seconds as "8.2 s", "3 min 20 s" or "2 h 5 min". */
 export const duration = (seconds: number): string => {

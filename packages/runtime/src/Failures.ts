@@ -64,11 +64,18 @@ export class Miswired extends Schema.TaggedError<Miswired>()("Miswired", {
 export class Meant extends Data.TaggedError("Meant")<{ readonly error: Errors.Any }> {}
 
 const advice: { readonly [tag: string]: string } = {
-  OutOfMemory: "a single group does not fit: lower groupSize or maxNewTokens, or take a smaller model",
+  OutOfMemory:
+    "a single group does not fit: lower groupSize or maxNewTokens, give the engine more memory (--engine-memory), or take a smaller model",
   NonFinite: "lower learningRate, or raise beta",
   NoSignal: "raise temperature or groupSize, or take another reward",
   StaleRollouts: "the policy changes while it samples: one process a run",
 }
+
+/** Of stages that have no groups. */
+const adviceOf = (stage: string, tag: string): string =>
+  tag === "OutOfMemory" && stage === "Evaluate"
+    ? "an answer of the evaluation does not fit: give the engine more memory (--engine-memory), or take a smaller model"
+    : (advice[tag] ?? "")
 
 /**
  * What a run fails with when no answer has helped: the error itself where it is the user's input, or (as Meant) where its author said
@@ -77,5 +84,5 @@ const advice: { readonly [tag: string]: string } = {
 export const gaveUp = ({ action, error, stage }: Answered, step: number): Errors.Any => {
   if (action === "stop") return new Meant({ error })
   if (error instanceof Errors.BadInput) return error
-  return new RunFailed({ step, stage, error: error._tag, reason: reasonOf(error), advice: advice[error._tag] ?? "" })
+  return new RunFailed({ step, stage, error: error._tag, reason: reasonOf(error), advice: adviceOf(stage, error._tag) })
 }

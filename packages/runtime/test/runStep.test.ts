@@ -83,6 +83,17 @@ describe("out of memory", () => {
       })
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
+
+  it.effect("in an evaluation, which has no groups: says what helps there", () =>
+    Effect.gen(function* () {
+      const large: typeof updates = { ...updates, run: Effect.fail(oom) }
+      const path = `${folder()}/run`
+      const error = yield* Effect.flip(run(experiment({ tasks: [large] }), options(path, scripted())))
+      expect(error).toMatchObject({ _tag: "RunFailed", stage: "Evaluate", error: "OutOfMemory" })
+      expect(error.message).toMatch(/out of memory in attention: 4\.00 KiB wanted; .*\(--engine-memory\)/)
+      expect(error.message).not.toContain("groupSize")
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
 })
 
 describe("an update that is not finite", () => {

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import { availableMemory } from "node:process"
 import { dirname } from "node:path"
 import { autoEngine } from "../autoEngine.ts"
+import { halfInstalled } from "../engine/Installed.ts"
 import { engines } from "../engine/ls.ts"
 import { Machine, machine } from "../engine/Machine.ts"
 import { gpus } from "./gpus.ts"
@@ -21,10 +22,11 @@ const look = Effect.gen(function* () {
   const choice = autoEngine(found, cards.length > 0)
   const folder = enginesFolder(env)
   const memory = { total: machineMemory(), available: availableMemory() }
-  const largest = Math.max(0, ...cards.map((card) => card.memory))
+  const card = cards.toSorted((a, b) => b.memory - a.memory)[0]
   // Torch is the engine for them: it keeps their weights in the two bytes that they have on disk.
   const bytesPerWeight = 2
-  const room = largest > 0 ? largest : memory.total
+  const room = card?.memory ?? memory.total
+  const free = card?.free ?? memory.available
   const findings: Omit<Findings, "problems"> = {
     node: process.versions.node,
     platform,
@@ -33,8 +35,9 @@ const look = Effect.gen(function* () {
     disk: { folder, free: yield* freeBytes(existing(folder)) },
     gpus: cards,
     engines: found,
+    unfinished: yield* halfInstalled,
     auto: { engine: choice.engine, device: choice.device },
-    models: { room, fits: fits(room, bytesPerWeight) },
+    models: { room, free, fits: fits(room, bytesPerWeight, free) },
   }
   return { ...findings, problems: problems(findings) } satisfies Findings
 })

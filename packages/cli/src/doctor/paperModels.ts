@@ -127,18 +127,22 @@ export interface Fit {
   readonly bytes: number
   /** Undefined where it does not fit. */
   readonly settings: string | undefined
+  /** Whether that fits into what is free now. */
+  readonly now: boolean
 }
 
-/** Each model within so many bytes, with the first settings that fit. */
-export const fits = (budget: number, bytesPerWeight: number): ReadonlyArray<Fit> =>
+/** Each model with the first settings that fit into `free` bytes, else with the first that fit into `room`, once other programs have given theirs back. */
+export const fits = (room: number, bytesPerWeight: number, free = room): ReadonlyArray<Fit> =>
   paperModels(bytesPerWeight).map((shape) => {
     const tried = ladder.map(({ said, update }) => ({ settings: said, bytes: needs(shape, update) }))
-    const found = tried.find(({ bytes }) => bytes <= budget)
+    const now = tried.find(({ bytes }) => bytes <= Math.min(free, room))
+    const found = now ?? tried.find(({ bytes }) => bytes <= room)
     const last = tried.at(-1)
     return {
       model: shape.name,
       bytesPerWeight,
       bytes: found?.bytes ?? last?.bytes ?? Infinity,
       settings: found?.settings,
+      now: now !== undefined,
     }
   })

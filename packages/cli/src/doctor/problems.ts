@@ -1,19 +1,23 @@
 /** What is missing or in the way, and what to do about it: one sentence each. */
 import { format } from "@hmx/report"
+import { halfInstall } from "../engine/Installed.ts"
 import type { Findings } from "./render.ts"
 
 const GiB = 2 ** 30
 
 export const problems = (found: Omit<Findings, "problems">): ReadonlyArray<string> => {
-  const { disk, engines, gpus, memory, models, node, platform, processor } = found
+  const { disk, engines, gpus, memory, models, node, platform, processor, unfinished } = found
   const present = engines.filter((engine) => engine.present)
   const torch = present.find(({ name }) => name === "torch")
+  /** That there is none, or why the one that is there cannot be used. */
+  const none = engines.find(({ name }) => name === "torch")?.how ?? "engine torch: there is none"
   const cuda = present.some(({ device }) => device === "cuda")
   const minor = /^2\.(\d+)/.exec(torch?.version ?? "")?.[1]
   return [
     Number(node.split(".")[0]) >= 24 ? [] : [`Node ${node}: HMX is tested on Node 24; install it`],
-    torch === undefined
-      ? ["no libtorch: real models want it; `npx hmx engine install torch`" + (gpus.length > 0 ? " --cuda" : "")]
+    ...unfinished.map(halfInstall),
+    torch === undefined && !(unfinished.includes("torch") && none.startsWith("engine torch:"))
+      ? [`${none} (real models want it${gpus.length > 0 ? "; --cuda for the GPU" : ""})`]
       : [],
     minor !== undefined && Number(minor) < 13
       ? [`torch ${torch?.version}: its errors have no text; \`npx hmx engine install torch\` brings 2.13`]

@@ -1,6 +1,7 @@
 /** What `hmx doctor` found, as text. */
 import { escape, format, Table } from "@hmx/report"
 import type { Engine } from "../engine/ls.ts"
+import type { EngineName } from "../engine/recipes.ts"
 import type { Gpu } from "./gpus.ts"
 import { type Fit, step } from "./paperModels.ts"
 import type { Processor } from "@hmx/lm"
@@ -14,10 +15,12 @@ export interface Findings {
   readonly disk: { readonly folder: string; readonly free: number | undefined }
   readonly gpus: ReadonlyArray<Gpu>
   readonly engines: ReadonlyArray<Engine>
+  /** Engines of which there is half of an install. */
+  readonly unfinished: ReadonlyArray<EngineName>
   /** What `--engine auto` takes. */
   readonly auto: { readonly engine: string; readonly device: string }
-  /** The paper's models with the engine torch within so many bytes: the largest GPU's, or the machine's. */
-  readonly models: { readonly room: number; readonly fits: ReadonlyArray<Fit> }
+  /** The paper's models with the engine torch within so many bytes, of which so many are free: the largest GPU's, or the machine's. */
+  readonly models: { readonly room: number; readonly free: number; readonly fits: ReadonlyArray<Fit> }
   readonly problems: ReadonlyArray<string>
 }
 
@@ -31,11 +34,11 @@ const columns: ReadonlyArray<Table.Column> = [
 export const render = (found: Findings): string => {
   const { auto, disk, engines, gpus, memory, models, node, platform, problems, processor } = found
   const features = processor.features?.join(" ") ?? "features unknown"
-  const rows = models.fits.map(({ bytes, bytesPerWeight, model, settings }) => [
+  const rows = models.fits.map(({ bytes, bytesPerWeight, model, now, settings }) => [
     model,
     bytesPerWeight === 2 ? "bf16" : "f32",
     format.bytes(bytes),
-    settings ?? "✗ does not fit",
+    settings === undefined ? "✗ does not fit" : now ? settings : `${settings}, once as much is free`,
   ])
   return [
     `Node ${node} on ${platform}`,
@@ -54,7 +57,7 @@ export const render = (found: Findings): string => {
     ),
     `--engine auto: ${auto.engine} on ${auto.device}`,
     "",
-    `the paper's models with engine torch, within ${format.bytes(models.room)} (${step.prompts} prompts a step, groups of ${step.groupSize}, ${step.maxNewTokens} new tokens, rank ${step.rank})`,
+    `the paper's models with engine torch, within ${format.bytes(models.room)}, ${format.bytes(models.free)} of it free (${step.prompts} prompts a step, groups of ${step.groupSize}, ${step.maxNewTokens} new tokens, rank ${step.rank})`,
     Table.render(columns, rows),
     "",
     ...(problems.length === 0 ? ["nothing is in the way"] : problems.map((problem) => `- ${escape(problem, 400)}`)),

@@ -1,31 +1,17 @@
 /** What is in the engine folder: `engine.json`, written once an engine has loaded. */
-import { engineFolder, enginesFolder } from "@hmx/lm"
+import { engineFolder, engineManifest, type EngineManifest, enginesFolder, MANIFEST } from "@hmx/lm"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { join } from "node:path"
 import { Machine } from "./Machine.ts"
-
-/** What an install leaves behind. */
-export const Manifest = Schema.Struct({
-  name: Schema.String,
-  /** Of the wheel, as it is pinned. */
-  version: Schema.String,
-  cuda: Schema.Boolean,
-  /** As the engine said it when it was loaded. */
-  device: Schema.String,
-})
-export type Manifest = typeof Manifest.Type
+import { type EngineName, engineNames } from "./recipes.ts"
 
 /** One of the folders of engines. */
 export interface Place {
   readonly folder: string
   /** Undefined where there is a folder and no word of a finished install. */
-  readonly manifest: Manifest | undefined
+  readonly manifest: EngineManifest | undefined
 }
-
-const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))
 
 /** Undefined where there is no folder. */
 export const installed = Effect.fnUntraced(function* (name: string) {
@@ -33,8 +19,8 @@ export const installed = Effect.fnUntraced(function* (name: string) {
   const { env } = yield* Machine
   const folder = engineFolder(name, env)
   if (!(yield* fs.exists(folder))) return undefined
-  const text = yield* Effect.orElseSucceed(fs.readFileString(join(folder, "engine.json")), () => "")
-  return { folder, manifest: Option.getOrUndefined(decode(text)) } satisfies Place
+  const text = yield* Effect.orElseSucceed(fs.readFileString(join(folder, MANIFEST)), () => "")
+  return { folder, manifest: engineManifest(text) } satisfies Place
 })
 
 /** A folder under which an install is at work, or was. */
@@ -51,3 +37,15 @@ export const unfinished = Effect.fnUntraced(function* (name: string) {
     return pid === undefined ? [] : [{ folder: join(engines, entry), pid: Number(pid) }]
   })
 })
+
+/** The engines of which there is half of an install. */
+export const halfInstalled = Effect.filter(engineNames, (name) =>
+  Effect.gen(function* () {
+    const place = yield* installed(name)
+    return (place !== undefined && place.manifest === undefined) || (yield* unfinished(name)).length > 0
+  }),
+)
+
+/** What to do about one of them. */
+export const halfInstall = (name: EngineName): string =>
+  `engine ${name}: an install that did not finish; \`npx hmx engine install ${name}\` makes it again`

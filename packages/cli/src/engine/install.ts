@@ -3,14 +3,14 @@
  * a process of its own, the folder gets that name. What is found under the final name is therefore whole.
  */
 import { escape, format } from "@hmx/report"
-import { enginesFolder } from "@hmx/lm"
+import { type EngineManifest, enginesFolder, MANIFEST } from "@hmx/lm"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Refused } from "../Refused.ts"
 import { engineName } from "./engineName.ts"
-import { installed, type Manifest, partialName, unfinished } from "./Installed.ts"
+import { installed, partialName, unfinished } from "./Installed.ts"
 import { Machine, type Ran } from "./Machine.ts"
 import { compilerProblem, loadProblem, npmProblem, pipProblem } from "./problems.ts"
 import { Progress } from "./Progress.ts"
@@ -117,8 +117,8 @@ const make = Effect.fnUntraced(function* (what: Recipe, partial: string, folder:
   if (loaded.code !== 0) yield* refuse(loadProblem(loaded.err, machine.platform))
   const device = /"device":"([\w:]{1,20})"/.exec(loaded.out)?.[1] ?? "cpu"
 
-  const manifest: Manifest = { name, version: what.version, cuda, device }
-  yield* fs.writeFileString(join(partial, "engine.json"), `${JSON.stringify(manifest, null, 2)}\n`)
+  const manifest: EngineManifest = { name, version: what.version, cuda, device }
+  yield* fs.writeFileString(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
   // What was there before goes when the new one stands.
   const old = `${partial}-old`
   if (yield* fs.exists(folder)) yield* fs.rename(folder, old)

@@ -3,7 +3,7 @@ import { presentTensorflow } from "@hmx/engine-tfjs"
 import { presentTorch } from "@hmx/engine-torch"
 import { escape, Table } from "@hmx/report"
 import * as Effect from "effect/Effect"
-import { installed, unfinished } from "./Installed.ts"
+import { halfInstall, halfInstalled } from "./Installed.ts"
 
 /** An engine that is here or, with a reason, is not. */
 export interface Engine {
@@ -48,12 +48,6 @@ export const ls = Effect.gen(function* () {
       escape(folder ?? "–", 200),
     ])
   const absent = found.filter((engine) => !engine.present).map(({ how }) => escape(how, 600))
-  const broken: Array<string> = []
-  for (const name of ["torch", "tensorflow"]) {
-    const place = yield* installed(name)
-    const half = (place !== undefined && place.manifest === undefined) || (yield* unfinished(name)).length > 0
-    if (half)
-      broken.push(`engine ${name}: an install that did not finish; \`npx hmx engine install ${name}\` makes it again`)
-  }
-  process.stdout.write(`${[Table.render(columns, rows), ...absent, ...broken].join("\n")}\n`)
+  const half = yield* halfInstalled
+  process.stdout.write(`${[Table.render(columns, rows), ...absent, ...half.map(halfInstall)].join("\n")}\n`)
 })

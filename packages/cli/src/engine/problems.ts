@@ -34,7 +34,7 @@ export const compilerProblem = (output: string): string =>
 
 /** Of the process that loads the engine once. */
 export const loadProblem = (output: string, platform: string): string =>
-  /wrong ELF class|invalid ELF header|exec format error|not a valid Win32|incompatible architecture|mach-o/i.test(
+  /of another platform|wrong ELF class|invalid ELF header|exec format error|not a valid Win32|incompatible architecture|mach-o/i.test(
     output,
   )
     ? `a wheel of another platform: its libraries do not load on ${platform}`

@@ -29,6 +29,21 @@ describe("the paper's models", () => {
   })
 })
 
+test("what does not fit into what is free is not said to fit now", () => {
+  const [large, small] = [fits(24 * GiB, 2), fits(24 * GiB, 2, 8 * GiB)]
+  for (const [i, fit] of small.entries()) {
+    expect(fit.now).toBe(fit.bytes <= 8 * GiB)
+    // It still fits once the rest is free, and what fits now may be more sparing.
+    expect(fit.settings === undefined).toBe(large[i]?.settings === undefined)
+  }
+  expect(new Set(small.map(({ now }) => now)).size).toBe(2)
+  const models = { room: 24 * GiB, free: 8 * GiB, fits: small }
+  const text = render({ ...machine, models, problems: [] })
+  expect(text).toContain("within 24.0 GiB, 8.00 GiB of it free")
+  expect(text).toMatch(/^Qwen3-4B .*, once as much is free$/m)
+  expect(text).not.toMatch(/^Qwen3-0\.6B .*once/m)
+})
+
 test("what nvidia-smi and /proc/cpuinfo say", () => {
   expect(parseGpus("NVIDIA H200, 570.1, 143771, 143000\nnonsense\n")).toEqual([
     { name: "NVIDIA H200", driver: "570.1", memory: 143_771 * 2 ** 20, free: 143_000 * 2 ** 20 },
@@ -50,18 +65,30 @@ const machine = {
   disk: { folder: "/h", free: 50 * GiB },
   gpus: [],
   engines: [{ name: "torch", present: true, version: "2.13.0+cpu", device: "cpu", how: "python3" }],
+  unfinished: [],
   auto: { engine: "torch", device: "cpu" },
-  models: { room: 24 * GiB, fits: fits(24 * GiB, 2) },
+  models: { room: 24 * GiB, free: 20 * GiB, fits: fits(24 * GiB, 2, 20 * GiB) },
 } as const
 
 test("a good machine has no problems, and each lack its own sentence", () => {
   expect(problems(machine)).toEqual([])
   const gpu = { name: "G", driver: "1", memory: 8 * GiB, free: 8 * GiB }
   expect(problems({ ...machine, gpus: [gpu] })).toEqual([expect.stringContaining("install torch --cuda")])
-  expect(problems({ ...machine, engines: [] })).toEqual([expect.stringContaining("no libtorch")])
+  const absent = (how: string) => problems({ ...machine, engines: [{ name: "torch", present: false, how }] })
+  expect(absent("engine torch: found no libtorch")).toEqual(["engine torch: found no libtorch (real models want it)"])
+  expect(absent("/x: found torch 1.9.0; expected PyTorch")).toEqual([
+    expect.stringContaining("found torch 1.9.0; expected PyTorch"),
+  ])
+  const half = "engine torch: an install that did not finish; `npx hmx engine install torch` makes it again"
+  const unfinished = ["torch"] as const
+  expect(problems({ ...machine, unfinished })).toEqual([half])
+  const besides = (how: string) =>
+    problems({ ...machine, unfinished, engines: [{ name: "torch", present: false, how }] })
+  expect(besides("engine torch: found no libtorch")).toEqual([half])
+  expect(besides("/x: found torch 1.9.0")).toEqual([half, expect.stringContaining("torch 1.9.0")])
   expect(problems({ ...machine, node: "22.1.0" })).toEqual([expect.stringContaining("Node 24")])
   expect(problems({ ...machine, disk: { folder: "/h", free: 1 } })).toEqual([expect.stringContaining("HMX_HOME")])
-  expect(problems({ ...machine, models: { room: GiB, fits: fits(GiB, 2) } })).toEqual([
+  expect(problems({ ...machine, models: { room: GiB, free: GiB, fits: fits(GiB, 2) } })).toEqual([
     expect.stringContaining("no model of the paper fits"),
   ])
 })

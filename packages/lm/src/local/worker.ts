@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Errors } from "hmx"
+import { amount, Errors } from "hmx"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type { Engine } from "../Engine.ts"
 import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
@@ -47,7 +47,7 @@ const load = async ({
   engine.close()
   const thrown = Cause.squash(exit.cause)
   if (!(thrown instanceof EngineOutOfMemory)) throw thrown
-  throw new Errors.OutOfMemory({ need: thrown.bytes, where: `loading the weights within ${limit} bytes` })
+  throw new Errors.OutOfMemory({ need: thrown.bytes, where: `loading the weights within ${amount(limit)}` })
 }
 
 const hello = (words: Hello) => port.postMessage(words)

@@ -1,6 +1,6 @@
 /** The plan of memory: weights and what each stage holds beside them, against the experiment's budget. */
 import * as Effect from "effect/Effect"
-import { type Artefact, Experiment, Memory as Closed, type ModelShape, Settings, type Stage } from "hmx"
+import { Experiment, Memory as Closed, type ModelShape, Settings, type Stage } from "hmx"
 import { OverBudget } from "./Failures.ts"
 
 /** All in bytes; one entry a stage, in the pipeline's order. */
@@ -18,28 +18,18 @@ export interface Plan {
   }>
 }
 
-/** Tokens that a chat template puts around a message, at most. */
-const templateTokens = 16
-
-/**
- * An upper bound on the tokens of the longest prompt, without a tokenizer: a byte-level vocabulary has a token for every byte, so
- * a text has no more tokens than bytes.
- */
-export const promptTokens = (prompts: ReadonlyArray<Artefact.Prompt>): number =>
-  prompts.reduce((most, { messages }) => {
-    const tokens = messages.reduce((sum, m) => sum + Buffer.byteLength(m.content) + templateTokens, templateTokens)
-    return Math.max(most, tokens)
-  }, 0)
-
 const sum = (parts: ReadonlyArray<Stage.Reservation>): number => parts.reduce((all, { bytes }) => all + bytes, 0)
 
 /** What a plan may know beside the experiment. */
 export interface Known {
   /** Counts the tokens of a text: see `Stage.Load`. */
   readonly tokens?: Stage.Load["tokens"]
-  /** What a stage holds that says nothing of itself, by its place in the pipeline. */
-  readonly rehearsed?: (index: number) => ReadonlyArray<Stage.Reservation>
+  /** What a stage holds that says nothing of itself, by its place in the pipeline; null where that is not known. */
+  readonly rehearsed?: (index: number) => ReadonlyArray<Stage.Reservation> | null
 }
+
+/** The part of a stage of which nothing could be found out: all that the budget leaves is kept for it, so that it has what there is. */
+export const notKnown = "not known"
 
 /** What an experiment reserves for prompts of up to that many tokens. */
 export const plan = (
@@ -49,13 +39,17 @@ export const plan = (
   { rehearsed, tokens }: Known = {},
 ): Plan => {
   const held = Experiment.reservations(experiment, shape, Math.min(promptTokens, shape.context), tokens)
+  const budget = Settings.bytes(experiment.settings.memory)
+  const weights = Closed.weightsBytes(shape)
+  const stays = sum(held.filter((h) => h.stays === true))
+  const unknown = [{ part: notKnown, bytes: Math.max(0, budget - weights - stays) }]
   return {
-    budget: Settings.bytes(experiment.settings.memory),
-    weights: Closed.weightsBytes(shape),
-    stays: sum(held.filter(({ stays }) => stays === true)),
+    budget,
+    weights,
+    stays,
     stages: experiment.stages.map(({ name, reserve }, index) => {
       const own = held.filter((h) => h.index === index && h.stays !== true).map(({ bytes, part }) => ({ part, bytes }))
-      const parts = reserve === undefined ? (rehearsed?.(index) ?? []) : own
+      const parts = reserve === undefined ? (rehearsed === undefined ? [] : (rehearsed(index) ?? unknown)) : own
       return { stage: name, bytes: sum(parts), parts }
     }),
   }

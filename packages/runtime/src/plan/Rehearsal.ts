@@ -4,10 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import {
+  type Asking,
   type Chat,
   type ChoicesRequest,
   type ForwardBackwardRequest,
   LanguageModel,
+  Memory,
   type ModelShape,
   type SampleRequest,
   type Tokens,
@@ -75,27 +77,99 @@ const runs = /([\ue000-\uf8ff])\1*/g
 /** Ids of such tokens are above any vocabulary's. */
 const above = 2 ** 22
 
-/** Characters that are tokenised; of further ones a few are taken for a token, since a plan has a second and benchmarks may be long. */
-const exactly = 1_000_000
-const charactersOfToken = 3
-const roughly = (text: string): Tokens =>
-  Array.from({ length: Math.ceil(text.length / charactersOfToken) }, (_, i) => text.charCodeAt(i * charactersOfToken))
+/**
+ * Characters that are tokenised; of further ones a few bytes are taken for a token, since a plan has a second and benchmarks may be
+ * long.
+ */
+export const exactly = 1_000_000
+const bytesOfToken = 3
+/** Tokens of a text that is not tokenised. */
+export const roughly = (text: string): number => Math.ceil(Buffer.byteLength(text) / bytesOfToken)
+/** As many ids, alike where texts begin alike. */
+const rough = (text: string): Tokens => {
+  const length = roughly(text)
+  return Array.from({ length }, (_, i) => text.charCodeAt(Math.floor((i * text.length) / length)))
+}
 
+/** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
+const mostTokens = 2 ** 22
+const tokensOfCall = 16
+/** Tokens that decide what reading holds: as many passes of the longest, or of the least shared, as show the greatest. */
+const enough = 4 * Memory.tokensAtOnce
+/** A token of a benchmark is seldom longer. */
+const charactersOfToken = 6
+
+/**
+ * The places of the items that hold most: of each order in which one may come before another the first, as many as are asked at one time,
+ * or as fill some passes where they are only read.
+ */
+export const deciding = (items: ReadonlyArray<Asking>, together: number): ReadonlyArray<number> => {
+  const chosen = new Set<number>()
+  const orders: ReadonlyArray<(item: Asking) => number> = [
+    ({ longest }) => longest,
+    ({ written }) => written,
+    ({ distinct }) => distinct,
+    ({ all, distinct }) => distinct / Math.max(1, all),
+  ]
+  for (const of of orders) {
+    const sizes = items.map(of)
+    // Where all are alike another order says which.
+    if (sizes.every((size) => size === sizes[0]) && chosen.size > 0) continue
+    const places = items.map((_, place) => place).toSorted((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0))
+    let left = enough * charactersOfToken
+    for (const place of places.slice(0, together)) {
+      const item = items[place]
+      if (item === undefined || left <= 0) break
+      chosen.add(place)
+      if (item.written === 0) left -= item.all
+    }
+  }
+  return [...chosen]
+}
+
+/** Of calls from one place on: as many times as much is asked as here. */
+interface Scale {
+  readonly from: number
+  readonly read: number
+  readonly written: number
+}
+
+const nothing: Asking = { longest: 0, all: 0, distinct: 0, written: 0 }
+const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
+
+/** `exactly` and `mostTokens` are of one rehearsal: a stage that measures has one of its own, whatever others ask. */
 export class Rehearsal {
   readonly service: (typeof LanguageModel)["Service"]
+  /** Of a task's items only those are asked that hold most; the rest counts in the tokens. */
+  readonly choosing: { readonly choose: (items: ReadonlyArray<Asking>, together: number) => ReadonlyArray<number> }
   readonly #tokenizer: Tokenizer
   readonly #known = new Map<string, Tokens>()
   #asked: Array<Asked> = []
+  #scales: Array<Scale> = []
   #answers = 0
+  #tokens = 0
   #characters = 0
 
   constructor(shape: ModelShape, tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
+    this.choosing = {
+      choose: (items, together) => {
+        const places = deciding(items, together)
+        const part = (of: (item: Asking) => number): number => {
+          const asked = sum(places.map((place) => of(items[place] ?? nothing)))
+          return asked === 0 ? 1 : sum(items.map(of)) / asked
+        }
+        const [read, written] = [part(({ all }) => all), part((item) => item.written)]
+        this.#scales.push({ from: this.#asked.length, read, written })
+        return places
+      },
+    }
     const engine = { name: shape.engine ?? "", version: "", device: "", dtype: "" }
     const tick = counter()
     const answered = <A>(asked: (during: During) => Asked, answer: () => A): Effect.Effect<A> =>
       Effect.suspend(() => {
         const began = tick()
+        this.#spend(0)
         return Effect.map(later, () => {
           this.#asked.push(asked({ began, ended: tick() }))
           return answer()
@@ -112,12 +186,14 @@ export class Rehearsal {
       sample: (request) =>
         answered(
           (during) => ({ ...during, method: "sample", request }),
-          () =>
-            Array.from({ length: request.n }, () => {
+          () => {
+            this.#spend(request.n * request.params.maxNewTokens)
+            return Array.from({ length: request.n }, () => {
               const id = above + first + (this.#answers++ % most)
-              const tokens = Array.from({ length: request.params.maxNewTokens }, () => id)
-              return { tokens, logprobs: tokens.map(() => -1), finish: "stop" as const }
-            }),
+              const tokens = new Array<number>(request.params.maxNewTokens).fill(id)
+              return { tokens, logprobs: new Array<number>(tokens.length).fill(-1), finish: "stop" as const }
+            })
+          },
         ),
       logprobs: (requests) =>
         answered(
@@ -156,7 +232,7 @@ export class Rehearsal {
       if (piece === "") return
       let found = this.#known.get(piece)
       if (found === undefined) {
-        found = this.#characters < exactly ? this.#tokenizer.encode(piece) : roughly(piece)
+        found = this.#characters < exactly ? this.#tokenizer.encode(piece) : rough(piece)
         this.#characters += piece.length
         this.#known.set(piece, found)
       }
@@ -168,21 +244,35 @@ export class Rehearsal {
       at = run.index + run[0].length
     }
     plain(text.slice(at))
+    this.#spend(out.length)
     return out
   }
 
-  /** What has been asked since the last time. */
-  taken(): ReadonlyArray<Asked> {
-    const asked = this.#asked
+  #spend(tokens: number): void {
+    this.#tokens += tokens + tokensOfCall
+    // A defect, which no task recovers from.
+    if (this.#tokens > mostTokens) throw new RangeError(`a rehearsal of more than ${mostTokens} tokens`)
+  }
+
+  /** What has been asked since the last time, and the tokens of it and of what it stands for. */
+  taken(): { readonly calls: ReadonlyArray<Asked>; readonly tokens: Planned.Tokens } {
+    const calls = this.#asked
+    const scales = [{ from: 0, read: 1, written: 1 }, ...this.#scales]
+    const tokens = { read: 0, written: 0, trained: 0 }
+    for (const [i, { from, read, written }] of scales.entries()) {
+      const of = tokensOf(calls.slice(from, scales[i + 1]?.from))
+      tokens.read += Math.round(of.read * read)
+      tokens.written += Math.round(of.written * written)
+      tokens.trained += of.trained
+    }
     this.#asked = []
-    return asked
+    this.#scales = []
+    return { calls, tokens }
   }
 }
 
-const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
-
 /** Tokens of calls: what is read counts before prefixes are shared, as a worker counts it. */
-export const tokensOf = (calls: ReadonlyArray<Asked>): Planned.Tokens => {
+const tokensOf = (calls: ReadonlyArray<Asked>): Planned.Tokens => {
   let [read, written, trained] = [0, 0, 0]
   for (const asked of calls) {
     if (asked.method === "sample") {

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Experiment, Memory as Closed, type ModelShape, Settings, type Stage } from "hmx"
 import { OverBudget } from "./Failures.ts"
+import type { Change } from "./plan/smallest.ts"
 
 /** All in bytes; one entry a stage, in the pipeline's order. */
 export interface Plan {
@@ -59,6 +60,8 @@ export const plan = (
 export const most = ({ stages, stays, weights }: Plan): number =>
   weights + stays + stages.reduce((greatest, { bytes }) => Math.max(greatest, bytes), 0)
 
-/** Refuses a plan of which one stage, beside what is always there, does not fit into the budget. */
-export const fit = (plan: Plan): Effect.Effect<Plan, OverBudget> =>
-  most(plan) > plan.budget ? Effect.fail(new OverBudget(plan)) : Effect.succeed(plan)
+/** Refuses a plan of which one stage, beside what is always there, does not fit into the budget; with the `changes` that would do. */
+export const fit = (plan: Plan, changes?: () => ReadonlyArray<Change>): Effect.Effect<Plan, OverBudget> =>
+  most(plan) > plan.budget
+    ? Effect.suspend(() => Effect.fail(new OverBudget({ ...plan, ...(changes && { changes: changes() }) })))
+    : Effect.succeed(plan)

@@ -9,11 +9,11 @@ import {
   type ChoicesRequest,
   type ForwardBackwardRequest,
   LanguageModel,
-  Memory,
   type ModelShape,
   type SampleRequest,
   type Tokens,
 } from "hmx"
+import { deciding } from "./deciding.ts"
 import type * as Planned from "./Planned.ts"
 import type { Scored } from "./treesOf.ts"
 
@@ -77,64 +77,26 @@ const runs = /([\ue000-\uf8ff])\1*/g
 /** Ids of such tokens are above any vocabulary's. */
 const above = 2 ** 22
 
-/**
- * Characters that are tokenised; of further ones a few bytes are taken for a token, since a plan has a second and benchmarks may be
- * long.
- */
+/** Characters that are tokenised: of further ones tokens are counted by their bytes, since a plan has a second and benchmarks may be long. */
 export const exactly = 1_000_000
-const bytesOfToken = 3
 /** Tokens of a text that is not tokenised. */
-export const roughly = (text: string): number => Math.ceil(Buffer.byteLength(text) / bytesOfToken)
+export const roughly = (text: string, bytesOfToken = 3): number => Math.ceil(Buffer.byteLength(text) / bytesOfToken)
 /** As many ids, alike where texts begin alike. */
-const rough = (text: string): Tokens => {
-  const length = roughly(text)
+const rough = (text: string, bytesOfToken: number): Tokens => {
+  const length = roughly(text, bytesOfToken)
   return Array.from({ length }, (_, i) => text.charCodeAt(Math.floor((i * text.length) / length)))
 }
 
 /** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
 const mostTokens = 2 ** 22
 const tokensOfCall = 16
-/** Tokens that decide what reading holds: as many passes of the longest, or of the least shared, as show the greatest. */
-const enough = 4 * Memory.tokensAtOnce
-/** A token of a benchmark is seldom longer. */
-const charactersOfToken = 6
-
-/**
- * The places of the items that hold most: of each order in which one may come before another the first, as many as are asked at one time,
- * or as fill some passes where they are only read.
- */
-export const deciding = (items: ReadonlyArray<Asking>, together: number): ReadonlyArray<number> => {
-  const chosen = new Set<number>()
-  const orders: ReadonlyArray<(item: Asking) => number> = [
-    ({ longest }) => longest,
-    ({ written }) => written,
-    ({ distinct }) => distinct,
-    ({ all, distinct }) => distinct / Math.max(1, all),
-  ]
-  for (const of of orders) {
-    const sizes = items.map(of)
-    // Where all are alike another order says which.
-    if (sizes.every((size) => size === sizes[0]) && chosen.size > 0) continue
-    const places = items.map((_, place) => place).toSorted((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0))
-    let left = enough * charactersOfToken
-    for (const place of places.slice(0, together)) {
-      const item = items[place]
-      if (item === undefined || left <= 0) break
-      chosen.add(place)
-      if (item.written === 0) left -= item.all
-    }
-  }
-  return [...chosen]
-}
-
-/** Of calls from one place on: as many times as much is asked as here. */
+/** What calls from one place on are: the items that are asked, of all. */
 interface Scale {
   readonly from: number
-  readonly read: number
-  readonly written: number
+  readonly asked: ReadonlyArray<Asking>
+  readonly items: ReadonlyArray<Asking>
 }
 
-const nothing: Asking = { longest: 0, all: 0, distinct: 0, written: 0 }
 const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
 
 /** `exactly` and `mostTokens` are of one rehearsal: a stage that measures has one of its own, whatever others ask. */
@@ -148,19 +110,16 @@ export class Rehearsal {
   #scales: Array<Scale> = []
   #answers = 0
   #tokens = 0
-  #characters = 0
+  /** What has been tokenised: how many bytes a token has says the same of the rest. */
+  readonly #exact = { bytes: 0, characters: 0, tokens: 0 }
 
   constructor(shape: ModelShape, tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
     this.choosing = {
       choose: (items, together) => {
-        const places = deciding(items, together)
-        const part = (of: (item: Asking) => number): number => {
-          const asked = sum(places.map((place) => of(items[place] ?? nothing)))
-          return asked === 0 ? 1 : sum(items.map(of)) / asked
-        }
-        const [read, written] = [part(({ all }) => all), part((item) => item.written)]
-        this.#scales.push({ from: this.#asked.length, read, written })
+        const places = deciding(items, together, shape.context)
+        const asked = places.flatMap((place) => items[place] ?? [])
+        this.#scales.push({ from: this.#asked.length, asked, items })
         return places
       },
     }
@@ -232,8 +191,13 @@ export class Rehearsal {
       if (piece === "") return
       let found = this.#known.get(piece)
       if (found === undefined) {
-        found = this.#characters < exactly ? this.#tokenizer.encode(piece) : rough(piece)
-        this.#characters += piece.length
+        const { bytes, characters, tokens } = this.#exact
+        if (characters < exactly) {
+          found = this.#tokenizer.encode(piece)
+          this.#exact.bytes += Buffer.byteLength(piece)
+          this.#exact.characters += piece.length
+          this.#exact.tokens += found.length
+        } else found = rough(piece, Math.max(1, bytes / Math.max(1, tokens)))
         this.#known.set(piece, found)
       }
       for (const id of found) out.push(id)
@@ -257,12 +221,21 @@ export class Rehearsal {
   /** What has been asked since the last time, and the tokens of it and of what it stands for. */
   taken(): { readonly calls: ReadonlyArray<Asked>; readonly tokens: Planned.Tokens } {
     const calls = this.#asked
-    const scales = [{ from: 0, read: 1, written: 1 }, ...this.#scales]
+    const { context } = this.service.info.shape
+    // What is longer than the context is not asked.
+    const charactersOfToken = this.#exact.characters / Math.max(1, this.#exact.tokens)
+    const fits = ({ longest, written }: Asking): boolean =>
+      longest <= Math.max(1, charactersOfToken) * (context - written)
+    const scales = [{ from: 0, asked: [], items: [] }, ...this.#scales]
     const tokens = { read: 0, written: 0, trained: 0 }
-    for (const [i, { from, read, written }] of scales.entries()) {
+    for (const [i, { asked, from, items }] of scales.entries()) {
+      const part = (of: (item: Asking) => number): number => {
+        const [all, some] = [items, asked].map((list) => sum(list.filter(fits).map(of)))
+        return all === undefined || some === undefined || some === 0 ? 1 : all / some
+      }
       const of = tokensOf(calls.slice(from, scales[i + 1]?.from))
-      tokens.read += Math.round(of.read * read)
-      tokens.written += Math.round(of.written * written)
+      tokens.read += Math.round(of.read * part(({ all }) => all))
+      tokens.written += Math.round(of.written * part(({ written }) => written))
       tokens.trained += of.trained
     }
     this.#asked = []

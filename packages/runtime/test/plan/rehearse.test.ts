@@ -119,7 +119,11 @@ const weighing = (items: ReadonlyArray<Item>, chooses: boolean) =>
                 by,
               })),
             )
-            yield* Effect.orDie(lm.choices(requests))
+            // What is longer than the context is not asked.
+            const fits = requests.filter(({ context, continuations }) =>
+              continuations.every(({ length }) => context.length + length <= lm.info.shape.context),
+            )
+            yield* Effect.orDie(lm.choices(fits))
           }),
         { concurrency: 2, discard: true },
       )
@@ -144,6 +148,7 @@ it.effect.each([
   ["alike", texts(600, () => [60, 3, 8])],
   ["of all lengths", texts(600, (i) => [10 + ((i * 37) % 300), 4, 3 + ((i * 11) % 40)])],
   ["a few with continuations that share little", texts(600, (i) => (i % 50 === 7 ? [20, 4, 120] : [180, 4, 2]))],
+  ["many longer than the context", texts(500, (i) => [i < 130 ? 4200 + i : 20 + i, 3, 8])],
   ["one very long", texts(600, (i) => (i === 321 ? [1500, 2, 10] : [30, 2, 4]))],
 ] as const)("of many items those are rehearsed that hold most: %s", ([, items]) =>
   Effect.gen(function* () {

@@ -88,8 +88,9 @@ const rough = (text: string, bytesOfToken: number): Tokens => {
 }
 
 /** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
-const mostTokens = 2 ** 22
-const tokensOfCall = 16
+const mostTokens = 2 ** 24
+const tokensOfCall = 64
+
 /** What calls from one place on are: the items that are asked, of all. */
 interface Scale {
   readonly from: number

@@ -30,7 +30,7 @@ export const askingOf = (request: Request): Asking => {
       const written = request.questions.length * request.maxNewTokens
       return { longest: most(request.questions), all, distinct: all, written }
     }
-    case "rolling": {
+    default: {
       const { length } = request.text
       return { longest: length, all: length, distinct: length, written: 0 }
     }

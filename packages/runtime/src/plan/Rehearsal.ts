@@ -88,7 +88,7 @@ const rough = (text: string, bytesOfToken: number): Tokens => {
 }
 
 /** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
-const mostTokens = 2 ** 24
+const mostTokens = 2 ** 23
 const tokensOfCall = 64
 
 /** What calls from one place on are: the items that are asked, of all. */
@@ -150,8 +150,8 @@ export class Rehearsal {
             this.#spend(request.n * request.params.maxNewTokens)
             return Array.from({ length: request.n }, () => {
               const id = above + first + (this.#answers++ % most)
-              const tokens = new Array<number>(request.params.maxNewTokens).fill(id)
-              return { tokens, logprobs: new Array<number>(tokens.length).fill(-1), finish: "stop" as const }
+              const tokens = Array.from({ length: request.params.maxNewTokens }, () => id)
+              return { tokens, logprobs: tokens.map(() => -1), finish: "stop" as const }
             })
           },
         ),

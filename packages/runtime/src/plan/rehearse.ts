@@ -54,6 +54,10 @@ const judge = RemoteJudge.of({
     ),
 })
 
+/** A stage's work on what it needs, by the artefacts' tags. */
+const asked = (stage: Stage.Any, of: (tag: string) => unknown) =>
+  Stage.run<Stage.Any>(stage, Object.fromEntries(stage.needs.map((tag) => [tag, of(tag)])))
+
 /**
  * One entry a stage, in the pipeline's order. What a stage prints or asks of the world it does here as well, as in a law's trial. A stage
  * that measures asks nothing of those before it, and is rehearsed apart from them.
@@ -68,8 +72,6 @@ export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any,
     (prompt) => new Map<string, Artefact.Any>([["prompt", prompt]]),
   )
   const closed = new Map<string, unknown>()
-  const asked = (stage: Stage.Any, of: (tag: string) => unknown) =>
-    Stage.run<Stage.Any>(stage, Object.fromEntries(stage.needs.map((tag) => [tag, of(tag)])))
   const walk = Effect.fnUntraced(function* (stage: Stage.Any) {
     if (isEvaluate(stage)) {
       const measured = new Artefact.Policy({ ref: policy, updated: true, metrics: {} })

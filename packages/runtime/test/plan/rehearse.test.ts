@@ -67,9 +67,10 @@ describe("a stage that cannot be rehearsed", () => {
   )
 })
 
+const encoded = (text: string) => measuring(Effect.flatMap(LanguageModel, (lm) => Effect.orDie(lm.encode([text]))))
+
 it.effect("what a stage holds does not depend on how much another one asks", () =>
   Effect.gen(function* () {
-    const encoded = (text: string) => measuring(Effect.flatMap(LanguageModel, (lm) => Effect.orDie(lm.encode([text]))))
     const little = yield* planOf(encoded("short"))
     const much = yield* planOf(encoded("long ".repeat(250_000)))
     const held = ({ stages }: typeof much) =>

@@ -1,4 +1,4 @@
-/** What `hmx resume` says of a run that is done: how it ended, and where its report is. Nothing is written. */
+/** What `hmx resume` says of a run that is done: how it ended, and where its report is. Nothing is written, and a dead one's lock goes. */
 import { escape } from "@hmx/report"
 import { ArmsFolder, lookAtArms, RunFolder, runState } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
@@ -39,6 +39,8 @@ export const alreadyDone = Effect.fnUntraced(function* (run: string, { json }: {
   const folder = shown(resolve(run))
   const ending = yield* (yield* ArmsFolder.is(folder)) ? ofArms(folder) : ofOne(folder)
   if (ending === undefined) return false
+  // Killed between the report and the end. A folder that is only read is told of all the same.
+  yield* Effect.ignore(RunFolder.clearLocks(folder))
   const name = escape(folder)
   process.stdout.write(
     json

@@ -28,19 +28,19 @@ const most = 12
 const refuse = (where: string, found: string, wanted = expected) =>
   new Errors.BadInput({ where: escape(where), found: escape(found, 600), expected: wanted })
 
-/** Imports a file of the user's. */
-export const importFile = Effect.fnUntraced(function* (given: string) {
+/** Imports a file of the user's; `wanted` is what it should be. */
+export const importFile = Effect.fnUntraced(function* (given: string, wanted = expected) {
   const file = resolve(given)
   const info = statSync(file, { throwIfNoEntry: false })
-  if (info === undefined) return yield* refuse(given, "no such file")
-  if (!info.isFile()) return yield* refuse(given, "a folder")
+  if (info === undefined) return yield* refuse(given, "no such file", wanted)
+  if (!info.isFile()) return yield* refuse(given, "a folder", wanted)
   const module = yield* Effect.tryPromise({
     try: (): Promise<{ readonly [name: string]: unknown }> => import(pathToFileURL(file).href),
     catch: (error) =>
       // The language refuses a value in a sentence of its own.
       error instanceof RangeError
         ? new Refused({ message: `${escape(placeOf(error, file))}: ${escape(error.message, 600)}` })
-        : refuse(placeOf(error, file), reasonOf(error)),
+        : refuse(placeOf(error, file), reasonOf(error), wanted),
   })
   return { file, module }
 })

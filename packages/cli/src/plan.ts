@@ -51,7 +51,10 @@ export const plan = Effect.fnUntraced(function* (options: Options) {
   else process.stdout.write(plans.map((p) => planned(p.plan, shown(file))).join("\n") + said(arms))
   for (const { experiment, plan: made } of plans) {
     if (made.memory.most <= made.memory.budget) continue
-    const over = new OverBudget({ ...made.memory, stages: made.stages.map(({ bytes, stage }) => ({ stage, bytes })) })
+    const { budget, stays, weights } = made.memory
+    // What would fit is in the plan itself.
+    const held = made.stages.map(({ bytes, stage }) => ({ stage, bytes }))
+    const over = new OverBudget({ budget, stays, weights, stages: held })
     return yield* Effect.fail(told(over, { experiment, file }))
   }
   return undefined

@@ -18,13 +18,14 @@ export const remove = Effect.fnUntraced(function* ({ runs, yes }: Options) {
   const folders = runs.map((run) => shown(resolve(run)))
   // All are looked at before the first goes.
   for (const folder of folders) {
-    const isRun = yield* fs.exists(`${folder}/experiment.json`)
+    // Under a file there is nothing to look at.
+    const isRun = yield* Effect.orElseSucceed(fs.exists(`${folder}/experiment.json`), () => false)
     if (!isRun && !(yield* ArmsFolder.is(folder))) {
       return yield* new Errors.BadInput({ where: escape(folder), found: "no run", expected: "the folder of a run" })
     }
     const pid = yield* RunFolder.inWork(folder)
     if (pid !== undefined) {
-      const expected = "a run that nobody works on"
+      const expected = "a run that nobody works on (delete its lock where that process is no run of hmx)"
       return yield* new Errors.BadInput({ where: escape(folder), found: `process ${pid} at work`, expected })
     }
   }

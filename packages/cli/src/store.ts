@@ -18,7 +18,13 @@ const opened = Effect.fnUntraced(function* ({ store }: Named) {
     const expected = "the folder of a store"
     return yield* new Errors.BadInput({ where: "--store", found: "none", expected })
   }
-  return { folder, store: yield* Store.find(folder) }
+  const found = yield* Store.find(folder)
+  // A store that nobody has made yet is empty; one that was named is not there.
+  if (found === undefined && store !== undefined) {
+    const expected = "the folder of a store (a run makes it)"
+    return yield* new Errors.BadInput({ where: escape(folder), found: "no store", expected })
+  }
+  return { folder, store: found }
 })
 const say = (...lines: ReadonlyArray<string>): void => void process.stdout.write(`${lines.join("\n")}\n`)
 const nothing = (folder: string): void => say(`${escape(folder)}: no store`)

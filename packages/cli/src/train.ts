@@ -1,5 +1,5 @@
 /** What `run` and `resume` have in common: the screen, the end's summary, and how each end is told. */
-import { escape, format, reservations, summary } from "@hmx/report"
+import { changes, escape, format, reservations, summary } from "@hmx/report"
 import { Beside, BudgetUsed, Miswired, OverBudget, type Outcome, RunFailed, type RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -122,7 +122,8 @@ export const told = (error: unknown, { experiment, file }: Pipeline): unknown =>
     const worst = error.stages.reduce((a, b) => (b.bytes > a.bytes ? b : a), { stage: "the model", bytes: 0 })
     const needs = `${escape(worst.stage, 40)} needs ${format.bytes(error.weights + error.stays + worst.bytes)} with the weights`
     const budget = `the budget is ${format.bytes(error.budget)}`
-    return new Refused({ message: `memory: ${needs}, and ${budget}\n\n${reservations(error)}` })
+    const lines = [`memory: ${needs}, and ${budget}`, "", reservations(error), ...changes(error.changes ?? [])]
+    return new Refused({ message: lines.join("\n") })
   }
   if (error instanceof Miswired) {
     const problem = error.problems[0]

@@ -33,8 +33,11 @@ describe("hmx run of a contrast", () => {
     )
     const shown = await hmx(["runs", "show", `${folder}/run`])
     expect(out).toContain(shown.out.trim())
+    // Above the greatest pid of Linux: killed when all was done.
+    for (const of of ["run", "run/arms/brief"]) writeFileSync(`${folder}/${of}/lock`, "4194305\n")
     const again = await hmx(["resume", `${folder}/run`, "--quiet"])
     expect([again.code, again.err]).toEqual([0, ""])
+    for (const of of ["run", "run/arms/brief"]) expect(existsSync(`${folder}/${of}/lock`)).toBe(false)
     expect(again.out).toMatch(/run is done: its 2 arms have finished\nits report: npx hmx runs show /)
     for (const args of [
       ["runs", "diff", `${folder}/run`, `${folder}/run/arms/brief`],

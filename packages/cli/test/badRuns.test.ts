@@ -32,6 +32,16 @@ it("a store of another format version, for a new run and for one that goes on", 
   expect(all(`${folder}/run`)).toEqual(before)
 })
 
+it("runs rm of a file", async () => {
+  const folder = sandbox({ run: "mine" })
+  const { code, err } = await hmx(["runs", "rm", `${folder}/run`, "--yes"])
+  expect([code, err]).toEqual([
+    2,
+    expect.stringMatching(/^error: \S+run: found no run; expected the folder of a run\n$/),
+  ])
+  expect(readFileSync(`${folder}/run`, "utf8")).toBe("mine")
+})
+
 it("a run that is a file, or a folder without a run", async () => {
   const folder = sandbox({ "brief.ts": pipeline(), run: "mine" })
   mkdirSync(`${folder}/empty`)

@@ -133,10 +133,16 @@ describe("hmx plan", () => {
   it("refuses what is over the budget, with the table", async () => {
     const folder = good()
     for (const command of ["plan", "run"]) {
-      const { code, err } = await hmx([command, `${folder}/brief.ts`, "--memory", "16 MiB"])
+      const { code, err, out } = await hmx([command, `${folder}/brief.ts`, "--memory", "16 MiB"])
       expect(code).toBe(2)
       expect(err).toMatch(/^error: memory: LoRAUpdate needs \S+ MiB with the weights, and the budget is 16\.0 MiB\n/)
       expect(err).toMatch(/✗ \S+ MiB over/)
+      // Told once: by a plan as a part of it.
+      const [said, not] = command === "plan" ? [out, err] : [err, out]
+      expect(said).toMatch(
+        /^smallest changes that would fit, each by itself\n(?: {2}\S+: .*\n)* {2}memory: 16 MiB → \d+ MiB/m,
+      )
+      expect(not).not.toContain("smallest changes")
     }
     expect(existsSync("runs/brief-7-1")).toBe(false)
   })

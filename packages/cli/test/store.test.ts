@@ -59,6 +59,7 @@ describe("hmx replay", () => {
     [["--rubric", "warm.ts#cold"], /found cold/],
     [["--from", "Sample"], /--from: found Sample; expected one of SelfJudge, GroupAdvantage/],
     [["--from", "GroupAdvantage", "--reversed"], /--reversed: found no rubric/],
+    [["--rubric", "warm-not-there.ts"], /no such file; expected a file that exports a rubric or another reward/],
     [["--store", "none"], /no store/],
   ])("refuses %j", async (args, words) => {
     const folder = await ran()
@@ -116,7 +117,12 @@ describe("hmx store", () => {
     expect(await hmx(["store", "ls"])).toMatchObject({ code: 0, out: expect.stringMatching(/no store/) })
     mkdirSync(`${folder}/.store`)
     writeFileSync(`${folder}/.store/format.json`, `{"format":99}\n`)
-    for (const command of ["ls", "gc", "verify"]) expect((await hmx(["store", command])).code).toBe(2)
+    for (const command of ["ls", "gc", "verify"]) {
+      expect((await hmx(["store", command])).code).toBe(2)
+      const { code, err } = await hmx(["store", command, "--store", `${folder}/nosuch`])
+      expect([code, err]).toEqual([2, expect.stringMatching(/nosuch: found no store; expected the folder of a store/)])
+    }
+    expect(existsSync(`${folder}/nosuch`)).toBe(false)
   })
 })
 

@@ -31,6 +31,7 @@ export {
 } from "./Plans.ts"
 export * as Prompts from "./Prompts.ts"
 export { type AnsweredItem, type ItemAnswer, ItemRecord, type LongItem, Records } from "./Records.ts"
+export { type Asking, Rehearsing } from "./Rehearsing.ts"
 export { RemoteJudge, Tried } from "./RemoteJudge.ts"
 export { Reserved } from "./Reserved.ts"
 export * as Reward from "./Reward.ts"

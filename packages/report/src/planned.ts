@@ -132,13 +132,14 @@ const time = (plan: Planned): string => {
   return [...all, `${took} (${escape(from, 200)})`].join("; ")
 }
 
-const changes = ({ memory }: Planned): ReadonlyArray<string> =>
-  memory.changes.length === 0
+/** What would fit into the budget, in lines; none where nothing is over it. */
+export const changes = (found: Planned["memory"]["changes"]): ReadonlyArray<string> =>
+  found.length === 0
     ? []
     : [
         "",
         "smallest changes that would fit, each by itself",
-        ...memory.changes.map(
+        ...found.map(
           ({ most, now, option, was }) =>
             `  ${escape(option, 60)}: ${escape(was, 30)} → ${escape(now, 30)}, ${format.bytes(most)} at the most`,
         ),
@@ -160,7 +161,7 @@ export const planned = (plan: Planned, file: string): string => {
     parts(plan),
     "",
     timeline(plan),
-    ...changes(plan),
+    ...changes(memory.changes),
     "",
     work(plan),
     time(plan),

@@ -26,6 +26,10 @@ export class OverBudget extends Schema.TaggedError<OverBudget>()("OverBudget", {
   weights: Schema.Number,
   stays: Schema.Number,
   stages: Schema.Array(Schema.Struct({ stage: Schema.String, bytes: Schema.Number })),
+  /** The smallest changes that would fit, the gentlest first; absent where nobody has looked for them. */
+  changes: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ option: Schema.String, was: Schema.String, now: Schema.String, most: Schema.Number })),
+  ),
 }) {
   override get message() {
     const worst = this.stages.reduce((a, b) => (b.bytes > a.bytes ? b : a), { stage: "the model", bytes: 0 })

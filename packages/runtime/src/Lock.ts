@@ -1,9 +1,13 @@
-/** One process a run: the second is refused with the first one's pid. A lock names its machine as well, since folders are shared. */
+/**
+ * One process a run: the second is refused with the first one's pid. A lock names its machine as well, since folders are shared, and when
+ * its process began, since pids are used again.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { Errors } from "hmx"
+import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { failing } from "./Storage.ts"
 
@@ -36,6 +40,25 @@ export const isTorn = (name: string): boolean => {
   return pid !== undefined && !alive(Number(pid))
 }
 
+const textOf = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * When a process began, which no other process of that pid did: its start in ticks since the machine's, and the machine's start.
+ * Undefined where the system does not say.
+ */
+export const birthOf = (pid: number): string | undefined => {
+  // A name may hold blanks and brackets: what follows it begins with the third field. The start is the 22nd.
+  const start = textOf(`/proc/${pid}/stat`)?.split(")").at(-1)?.trim().split(" ")[19]
+  const boot = textOf("/proc/sys/kernel/random/boot_id")?.trim()
+  return start === undefined || boot === undefined ? undefined : `${start} ${boot}`
+}
+
 interface Holder {
   readonly pid: number
   /** Of another machine than this. */
@@ -46,11 +69,13 @@ interface Holder {
 const living = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.catchIf(fs.readFileString(path), is("NotFound"), () => Effect.succeed(""))
-  const [, pid = "", host = hostname()] = /^([1-9]\d*)\s*(?:\n(\S+)\n)?$/.exec(text) ?? []
+  const [, pid = "", host = hostname(), birth] = /^([1-9]\d*)\s*(?:\n(\S+)\n(?:(\S+ \S+)\n)?)?$/.exec(text) ?? []
   if (pid === "") return undefined
   if (host !== hostname())
     return (yield* Elsewhere) === "is over" ? undefined : ({ pid: Number(pid), host } satisfies Holder)
-  const other = Number(pid) !== process.pid && alive(Number(pid))
+  // Pids are given out again: another process may have it by now.
+  const now = birth === undefined ? undefined : birthOf(Number(pid))
+  const other = Number(pid) !== process.pid && alive(Number(pid)) && (now === undefined || now === birth)
   return other ? ({ pid: Number(pid), host: undefined } satisfies Holder) : undefined
 })
 
@@ -62,14 +87,15 @@ const refuse = (path: string, { host, pid }: Holder) =>
   new Errors.BadInput({
     where: path,
     found: `process ${pid}${host === undefined ? "" : ` of ${host.slice(0, 100)}`} at work`,
-    expected: host === undefined ? expected : `${expected} (delete this file where that machine is gone)`,
+    expected: `${expected} (delete this file where ${host === undefined ? "that process is no run of hmx" : "that machine is gone"})`,
   })
 
 /** Whether a run was refused because another process has it. */
 export const isHeld = (error: unknown): boolean =>
   error instanceof Errors.BadInput && error.expected.startsWith(expected)
 
-const mine = `${process.pid}\n${hostname()}\n`
+const born = birthOf(process.pid)
+const mine = `${process.pid}\n${hostname()}\n${born === undefined ? "" : `${born}\n`}`
 
 type Taking = Effect.Effect<void, PlatformError | Errors.BadInput, FileSystem.FileSystem>
 
@@ -114,4 +140,11 @@ export const hold = Effect.fnUntraced(function* (folder: string) {
     () =>
       Effect.ignore(Effect.flatMap(fs.readFileString(path), (text) => (text === mine ? fs.remove(path) : Effect.void))),
   )
+})
+
+/** Takes away what a dead process left of its lock on `folder`; another one's lock stays. */
+export const clear = Effect.fnUntraced(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (yield* Effect.orElseSucceed(fs.exists(`${folder}/lock`), () => false))
+    yield* Effect.ignore(Effect.scoped(hold(folder)))
 })

@@ -1,7 +1,8 @@
 /** The plan of memory: weights and what each stage holds beside them, against the experiment's budget. */
 import * as Effect from "effect/Effect"
-import { type Artefact, Experiment, Memory as Closed, type ModelShape, Settings, type Stage } from "hmx"
+import { Experiment, Memory as Closed, type ModelShape, Settings, type Stage } from "hmx"
 import { OverBudget } from "./Failures.ts"
+import type { Change } from "./plan/smallest.ts"
 
 /** All in bytes; one entry a stage, in the pipeline's order. */
 export interface Plan {
@@ -22,28 +23,18 @@ export interface Plan {
   }>
 }
 
-/** Tokens that a chat template puts around a message, at most. */
-const templateTokens = 16
-
-/**
- * An upper bound on the tokens of the longest prompt, without a tokenizer: a byte-level vocabulary has a token for every byte, so
- * a text has no more tokens than bytes.
- */
-export const promptTokens = (prompts: ReadonlyArray<Artefact.Prompt>): number =>
-  prompts.reduce((most, { messages }) => {
-    const tokens = messages.reduce((sum, m) => sum + Buffer.byteLength(m.content) + templateTokens, templateTokens)
-    return Math.max(most, tokens)
-  }, 0)
-
 const sum = (parts: ReadonlyArray<Stage.Reservation>): number => parts.reduce((all, { bytes }) => all + bytes, 0)
 
 /** What a plan may know beside the experiment. */
 export interface Known {
   /** Counts the tokens of a text: see `Stage.Load`. */
   readonly tokens?: Stage.Load["tokens"]
-  /** What a stage holds that says nothing of itself, by its place in the pipeline. */
-  readonly rehearsed?: (index: number) => ReadonlyArray<Stage.Reservation>
+  /** What a stage holds that says nothing of itself, by its place in the pipeline; null where that is not known. */
+  readonly rehearsed?: (index: number) => ReadonlyArray<Stage.Reservation> | null
 }
+
+/** The part of a stage of which nothing could be found out: all that the budget leaves is kept for it, so that it has what there is. */
+export const notKnown = "not known"
 
 /** What an experiment reserves for prompts of up to that many tokens. */
 export const plan = (
@@ -53,14 +44,18 @@ export const plan = (
   { rehearsed, tokens }: Known = {},
 ): Plan => {
   const all = Experiment.reservations(experiment, shape, Math.min(promptTokens, shape.context), tokens)
+  const budget = Settings.bytes(experiment.settings.memory)
+  const weights = Closed.weightsBytes(shape)
+  const stays = sum(all.filter((h) => h.stays === true))
+  const unknown = [{ part: notKnown, bytes: Math.max(0, budget - weights - stays) }]
   const within: Plan = {
-    budget: Settings.bytes(experiment.settings.memory),
-    weights: Closed.weightsBytes(shape),
-    stays: sum(all.filter(({ stays }) => stays === true)),
+    budget,
+    weights,
+    stays,
     stages: experiment.stages.map(({ name, reserve }, index) => {
       const of = all.filter((h) => h.index === index)
       const own = of.filter((h) => h.stays !== true).map(({ bytes, part }) => ({ part, bytes }))
-      const parts = reserve === undefined ? (rehearsed?.(index) ?? []) : own
+      const parts = reserve === undefined ? (rehearsed === undefined ? [] : (rehearsed(index) ?? unknown)) : own
       const idle = sum(of.filter((h) => h.stays === true && h.idle === true))
       return { stage: name, bytes: sum(parts), parts, idle, offloads: 0 }
     }),
@@ -86,6 +81,8 @@ export const held = (
 export const most = (plan: Plan): number =>
   plan.stages.reduce((greatest, stage) => Math.max(greatest, held(plan, stage)), plan.weights + plan.stays)
 
-/** Refuses a plan of which one stage, beside what is always there, does not fit into the budget. */
-export const fit = (plan: Plan): Effect.Effect<Plan, OverBudget> =>
-  most(plan) > plan.budget ? Effect.fail(new OverBudget(plan)) : Effect.succeed(plan)
+/** Refuses a plan of which one stage, beside what is always there, does not fit into the budget; with the `changes` that would do. */
+export const fit = (plan: Plan, changes?: () => ReadonlyArray<Change>): Effect.Effect<Plan, OverBudget> =>
+  most(plan) > plan.budget
+    ? Effect.suspend(() => Effect.fail(new OverBudget({ ...plan, ...(changes && { changes: changes() }) })))
+    : Effect.succeed(plan)

@@ -91,11 +91,19 @@ export const readResult = (run: string) => readJson(`${run}/report.json`, Result
 
 /** The process that works on a run, or on one of the arms in its folder; undefined where there is none, or this one. */
 export const inWork = Effect.fnUntraced(function* (run: string) {
-  const arms = (yield* names(`${run}/arms`)).map((name) => `${run}/arms/${name}`)
-  const holders = yield* Effect.forEach([run, ...arms], (folder) =>
+  const holders = yield* Effect.forEach(yield* locked(run), (folder) =>
     Effect.orElseSucceed(Lock.holder(`${folder}/lock`), () => undefined),
   )
   return holders.find((pid) => pid !== undefined)
+})
+
+/** The folders of a run that have a lock each: its own, and those of its arms. */
+const locked = (run: string) =>
+  Effect.map(names(`${run}/arms`), (arms) => [run, ...arms.map((name) => `${run}/arms/${name}`)])
+
+/** Takes away the locks of processes that died when all of the run was done. */
+export const clearLocks = Effect.fnUntraced(function* (run: string) {
+  yield* Effect.forEach(yield* locked(run), Lock.clear)
 })
 
 /** Deletes a run's folder. */

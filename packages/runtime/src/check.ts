@@ -6,15 +6,21 @@ import { identify } from "./digest.ts"
 import { Miswired } from "./Failures.ts"
 import { isEvaluate } from "./measuring.ts"
 import { type Planning, planMemory } from "./plan/planMemory.ts"
+import { smallest } from "./plan/smallest.ts"
 import * as Questions from "./Questions.ts"
 
 /**
- * Checks the wiring, reads the prompts and plans memory; whether the budget holds, `Memory.fit` says.
+ * Checks the wiring, reads the prompts and plans memory; whether the budget holds, `Memory.fit` says, and which `changes` would fit.
  */
 export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, model: Planning, locate: Locate) {
   const questions = yield* checked(experiment, model.shape, locate)
   const { of } = yield* planMemory(experiment, model, { everything: false, questions, locate })
-  return { questions, memory: of(experiment), identity: identify(experiment, questions) }
+  return {
+    questions,
+    memory: of(experiment),
+    changes: () => smallest(experiment, of),
+    identity: identify(experiment, questions),
+  }
 })
 
 /** The wiring, lengths and questions; the questions. */

@@ -89,7 +89,7 @@ export const run = <X extends Experiment.Any, E>(experiment: X, options: NewOpti
   typed(
     Effect.gen(function* () {
       const checked = yield* check(experiment, options.model, options.locate)
-      yield* Memory.fit(checked.memory)
+      yield* Memory.fit(checked.memory, checked.changes)
       const folder = yield* newFolder(options.place)
       // A folder that another process has taken in the meantime is that one's to keep.
       yield* Effect.tapErrorTag(Lock.hold(folder.path), "BadInput", () => Effect.sync(folder.begun))
@@ -138,7 +138,7 @@ export const resume = <X extends Experiment.Any, E>(
       const record = yield* RunFolder.readRecord(folder)
       const checked = yield* check(experiment, options.model, options.locate)
       const changed = yield* same(record, checked.identity, experiment, folder, options.force === true)
-      yield* Memory.fit(checked.memory)
+      yield* Memory.fit(checked.memory, checked.changes)
       yield* Lock.hold(folder)
       const from = yield* RunFolder.lastCursor(folder)
       const { instead, model } = yield* loaded(options.model.layer)

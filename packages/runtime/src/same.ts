@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { Errors, type Experiment, type ModelInfo } from "hmx"
 import type { identify } from "./digest.ts"
 import type * as RunFolder from "./RunFolder.ts"
-import { differences } from "./store/Key.ts"
+import { difference } from "./plan/why.ts"
+import { differences, type Difference, told } from "./store/Key.ts"
 
 type Identity = ReturnType<typeof identify>
 
@@ -12,18 +13,20 @@ const shown = 5
 
 /** What has changed since the run began: paths such as `stages[1].options.temperature`, and code by its name and version. */
 const changes = (record: RunFolder.Record, now: Identity) => ({
-  fields: differences(record.experiment, now.experiment).map(({ field }) => field),
+  fields: differences(record.experiment, now.experiment),
   code: Object.entries(now.tripwires).flatMap(([of, source]) =>
     (record.tripwires[of] ?? source) === source ? [] : [of],
   ),
 })
 
-const listed = (names: ReadonlyArray<string>): string =>
-  `${names.slice(0, shown).join(", ")}${names.length > shown ? ` and ${names.length - shown} more` : ""}`
+const listed = (names: ReadonlyArray<string>, between = ", "): string =>
+  `${names.slice(0, shown).join(between)}${names.length > shown ? ` and ${names.length - shown} more` : ""}`
+/** Each with what it was and is. */
+const spelled = (fields: ReadonlyArray<Difference>): string => listed(told(fields).map(difference), "; ")
 
 /** The changes of which the adapter in the checkpoint knows nothing. */
-const inAdapter = (fields: ReadonlyArray<string>, { stages }: Experiment.Any): ReadonlyArray<string> =>
-  fields.filter((field) => {
+const inAdapter = (fields: ReadonlyArray<Difference>, { stages }: Experiment.Any): ReadonlyArray<Difference> =>
+  fields.filter(({ field }) => {
     const [, index, option] = /^stages\[(\d+)\]\.options\.(\w+)/.exec(field) ?? []
     return stages[Number(index)]?.preparedFrom?.includes(option ?? "") === true
   })
@@ -44,12 +47,13 @@ export const same = (
   const { code, fields } = changes(record, now)
   if (force) {
     const kept = inAdapter(fields, experiment)
-    if (kept.length === 0) return Effect.succeed([...fields, ...code.map((of) => `the code of ${of}`)])
-    return refuse(`a change of ${listed(kept)}`, "the old one, of which the adapter was made, or a new run")
+    if (kept.length === 0)
+      return Effect.succeed([...fields.map(({ field }) => field), ...code.map((of) => `the code of ${of}`)])
+    return refuse(`a change of ${spelled(kept)}`, "the old one, of which the adapter was made, or a new run")
   }
   if (fields.length > 0) {
     const expected = "the experiment that the run began with (--force goes on with the changed one; or start a new run)"
-    return refuse(`a change of ${listed(fields)}`, expected)
+    return refuse(`a change of ${spelled(fields)}`, expected)
   }
   if (code.length === 0) return Effect.succeed([])
   return refuse(`other code under the same version: ${listed(code)}`, "its old code, or a new version and a new run")

@@ -1,9 +1,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { resume, run } from "@hmx/runtime"
+import { Lock, resume, run, RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { hostname } from "node:os"
 import { experiment, folder, options } from "./experiment.ts"
 
 /** Above the greatest pid of Linux. */
@@ -89,3 +90,65 @@ describe("a dead lock that another process takes first", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 })
+
+/** The lock of the process above this one, as it writes one itself; or as another process of that pid had written it. */
+const lockOf = (birth = Lock.birthOf(process.ppid)) => `${process.ppid}\n${hostname()}\n${birth ?? ""}\n`
+
+describe.runIf(Lock.birthOf(process.ppid) !== undefined)("a lock that says when its process began", () => {
+  it.effect.each([
+    ["another start", Lock.birthOf(process.ppid)?.replace(/^\d+/, "1")],
+    ["another start of the machine", Lock.birthOf(process.ppid)?.replace(/ .*/, " before")],
+  ] as const)("is a dead one's where its pid is that of a process of %s", ([, birth]) =>
+    Effect.gen(function* () {
+      const path = holding({ lock: lockOf(birth) })
+      yield* run(short, options(path))
+      expect(existsSync(`${path}/lock`)).toBe(false)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("holds where it is that process, and names the way out where that is no run", () =>
+    Effect.gen(function* () {
+      const path = `${folder()}/run`
+      yield* run(short, options(path))
+      for (const text of [lockOf(), living]) {
+        writeFileSync(`${path}/lock`, text)
+        const error = yield* Effect.flip(resume(short, path, options(path)))
+        expect(error).toMatchObject({
+          where: `${path}/lock`,
+          found: `process ${process.ppid} at work`,
+          expected: expect.stringContaining("delete this file where that process is no run of hmx"),
+        })
+        expect(Lock.isHeld(error)).toBe(true)
+      }
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("is what a process writes", () =>
+    Effect.gen(function* () {
+      const path = folder()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Lock.hold(path)
+          const birth = Lock.birthOf(process.pid)
+          expect(readFileSync(`${path}/lock`, "utf8")).toBe(`${process.pid}\n${hostname()}\n${birth}\n`)
+        }),
+      )
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+})
+
+it.effect("locks of the dead are cleared, of a run and of its arms, and nobody else's", () =>
+  Effect.gen(function* () {
+    const path = holding({ lock: dead })
+    for (const arm of ["one", "two"]) mkdirSync(`${path}/arms/${arm}`, { recursive: true })
+    writeFileSync(`${path}/arms/one/lock`, dead)
+    writeFileSync(`${path}/arms/two/lock`, living)
+    yield* RunFolder.clearLocks(path)
+    expect(readdirSync(path, { recursive: true }).map(String).toSorted()).toEqual([
+      "arms",
+      "arms/one",
+      "arms/two",
+      "arms/two/lock",
+    ])
+  }).pipe(Effect.provide(NodeFileSystem.layer)),
+)

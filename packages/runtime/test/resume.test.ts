@@ -106,7 +106,7 @@ describe("resume --force", () => {
       const o = options(path)
       const changed = experiment({ seed: 8, steps: 4 })
       expect(yield* Effect.flip(resume(changed, path, o))).toMatchObject({
-        found: "a change of settings.seed, settings.steps",
+        found: "a change of settings.seed: 7 → 8; settings.steps: 3 → 4",
         expected: expect.stringMatching(/--force/),
       })
       const outcome = yield* resume(changed, path, { ...o, force: true })
@@ -131,7 +131,7 @@ describe("resume --force", () => {
       const wider = experiment({ update: { rank: 4 } })
       expect(yield* Effect.flip(resume(wider, path, { ...options(path), force: true }))).toMatchObject({
         _tag: "BadInput",
-        found: "a change of stages[3].options.rank",
+        found: "a change of stages[3].options.rank: 2 → 4",
       })
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )

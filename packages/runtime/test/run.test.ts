@@ -192,7 +192,7 @@ describe("resume", () => {
       const path = `${folder()}/run`
       yield* interrupted(path)
       const error = yield* Effect.flip(resume(experiment({ seed: 8 }), path, options(path)))
-      expect(error).toMatchObject({ _tag: "BadInput", found: "a change of settings.seed" })
+      expect(error).toMatchObject({ _tag: "BadInput", found: "a change of settings.seed: 7 → 8" })
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 

@@ -1,8 +1,9 @@
 /** Putting a benchmark's requests to a model. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type AnsweredItem, Errors, type ItemRecord, Records, type Task } from "hmx"
+import { type AnsweredItem, Errors, type ItemRecord, Records, Rehearsing, type Task } from "hmx"
 import { type Asked, ask } from "./ask.ts"
+import { askingOf } from "./asking.ts"
 import type { Benchmark, Item, Request } from "./Benchmark.ts"
 import { asked, recordOf } from "./record.ts"
 import { quote } from "./rows.ts"
@@ -17,6 +18,7 @@ export interface Evaluated extends Task.Result {
 
 /** So many items are tokenised and asked together, and two such blocks at once: enough to batch, little enough to lose. */
 const blockSize = 64
+const atOnce = 2
 
 const blocks = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(all.length / blockSize) }, (_, i) => all.slice(i * blockSize, (i + 1) * blockSize))
@@ -46,10 +48,21 @@ export const evaluate = (benchmark: Benchmark, items: ReadonlyArray<Item>) =>
       for (const record of done) found.set(record.id, record)
       return records.keep(benchmark.name, done)
     }
+    const rehearsing = yield* Rehearsing
+    const left = all.filter(({ item }) => !found.has(item.id))
+    const chosen =
+      rehearsing === undefined
+        ? left
+        : rehearsing
+            .choose(
+              left.map(({ request }) => askingOf(request)),
+              atOnce * blockSize,
+            )
+            .flatMap((place) => left[place] ?? [])
     yield* Effect.forEach(
-      blocks(all.filter(({ item }) => !found.has(item.id))),
+      blocks(chosen),
       (block) => ask(benchmark.prompt, block, (answered) => Effect.flatMap(recordsOf(benchmark, answered), keep)),
-      { concurrency: 2, discard: true },
+      { concurrency: atOnce, discard: true },
     )
     return evaluated(
       benchmark,

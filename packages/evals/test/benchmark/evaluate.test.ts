@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { ScriptedModel } from "@hmx/testing"
+import { type Asking, Rehearsing } from "hmx"
 import { gsm8k, hellaswag, persona, task, truthfulQaMc1, winogrande } from "../../src/index.ts"
 import { figures, layers, run } from "../support.ts"
 
@@ -46,6 +47,23 @@ describe("a benchmark's task", () => {
       }).pipe(Effect.provide(layers({ lines: [claim("One?"), claim("Two?")] }))),
     )
     expect(requests.map((batch) => batch.map(({ continuations }) => continuations.length))).toEqual([[2, 2]])
+  })
+
+  it("asks in a rehearsal what is chosen of its items by their lengths", async () => {
+    const told: Array<Asking> = []
+    const requests = await Effect.runPromise(
+      Effect.gen(function* () {
+        yield* task(feels, { file }).run
+        return yield* (yield* ScriptedModel).requests("choices")
+      }).pipe(
+        Effect.provideService(Rehearsing, { choose: (items) => (told.push(...items), [1]) }),
+        Effect.provide(layers({ lines: [claim("One?"), claim("Twenty?"), claim("Three?")] })),
+      ),
+    )
+    expect(requests.flat().length).toBe(1)
+    // " Yes" and " No" after each.
+    expect(told[1]).toEqual({ longest: 7 + 4, all: 2 * 7 + 7, distinct: 7 + 7, written: 0 })
+    expect(told.length).toBe(3)
   })
 
   it("leaves out what is longer than the context, counts it, and cuts nothing", async () => {

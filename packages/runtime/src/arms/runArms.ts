@@ -60,8 +60,8 @@ export interface ArmsOutcome {
 const checkAll = (plan: Plan, { locate, model }: ArmsOptions<unknown>) =>
   Effect.forEach(plan.entries, ({ at, experiment, name }) =>
     Effect.gen(function* () {
-      const { identity, memory } = yield* check(experiment, model, locate)
-      yield* Memory.fit(memory)
+      const { changes, identity, memory } = yield* check(experiment, model, locate)
+      yield* Memory.fit(memory, changes)
       return { name, at, digest: identity.digest }
     }),
   )

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import {
+  type Asking,
   type Chat,
   type ChoicesRequest,
   type ForwardBackwardRequest,
@@ -12,6 +13,7 @@ import {
   type SampleRequest,
   type Tokens,
 } from "hmx"
+import { deciding } from "./deciding.ts"
 import type * as Planned from "./Planned.ts"
 import type { Scored } from "./treesOf.ts"
 
@@ -75,27 +77,59 @@ const runs = /([\ue000-\uf8ff])\1*/g
 /** Ids of such tokens are above any vocabulary's. */
 const above = 2 ** 22
 
-/** Characters that are tokenised; of further ones a few are taken for a token, since a plan has a second and benchmarks may be long. */
-const exactly = 1_000_000
-const charactersOfToken = 3
-const roughly = (text: string): Tokens =>
-  Array.from({ length: Math.ceil(text.length / charactersOfToken) }, (_, i) => text.charCodeAt(i * charactersOfToken))
+/** Characters that are tokenised: of further ones tokens are counted by their bytes, since a plan has a second and benchmarks may be long. */
+export const exactly = 1_000_000
+/** Tokens of a text that is not tokenised. */
+export const roughly = (text: string, bytesOfToken = 3): number => Math.ceil(Buffer.byteLength(text) / bytesOfToken)
+/** As many ids, alike where texts begin alike. */
+const rough = (text: string, bytesOfToken: number): Tokens => {
+  const length = roughly(text, bytesOfToken)
+  return Array.from({ length }, (_, i) => text.charCodeAt(Math.floor((i * text.length) / length)))
+}
 
+/** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
+const mostTokens = 2 ** 23
+const tokensOfCall = 64
+
+/** What calls from one place on are: the items that are asked, of all. */
+interface Scale {
+  readonly from: number
+  readonly asked: ReadonlyArray<Asking>
+  readonly items: ReadonlyArray<Asking>
+}
+
+const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
+
+/** `exactly` and `mostTokens` are of one rehearsal: a stage that measures has one of its own, whatever others ask. */
 export class Rehearsal {
   readonly service: (typeof LanguageModel)["Service"]
+  /** Of a task's items only those are asked that hold most; the rest counts in the tokens. */
+  readonly choosing: { readonly choose: (items: ReadonlyArray<Asking>, together: number) => ReadonlyArray<number> }
   readonly #tokenizer: Tokenizer
   readonly #known = new Map<string, Tokens>()
   #asked: Array<Asked> = []
+  #scales: Array<Scale> = []
   #answers = 0
-  #characters = 0
+  #tokens = 0
+  /** What has been tokenised: how many bytes a token has says the same of the rest. */
+  readonly #exact = { bytes: 0, characters: 0, tokens: 0 }
 
   constructor(shape: ModelShape, tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
+    this.choosing = {
+      choose: (items, together) => {
+        const places = deciding(items, together, shape.context)
+        const asked = places.flatMap((place) => items[place] ?? [])
+        this.#scales.push({ from: this.#asked.length, asked, items })
+        return places
+      },
+    }
     const engine = { name: shape.engine ?? "", version: "", device: "", dtype: "" }
     const tick = counter()
     const answered = <A>(asked: (during: During) => Asked, answer: () => A): Effect.Effect<A> =>
       Effect.suspend(() => {
         const began = tick()
+        this.#spend(0)
         return Effect.map(later, () => {
           this.#asked.push(asked({ began, ended: tick() }))
           return answer()
@@ -112,12 +146,14 @@ export class Rehearsal {
       sample: (request) =>
         answered(
           (during) => ({ ...during, method: "sample", request }),
-          () =>
-            Array.from({ length: request.n }, () => {
+          () => {
+            this.#spend(request.n * request.params.maxNewTokens)
+            return Array.from({ length: request.n }, () => {
               const id = above + first + (this.#answers++ % most)
               const tokens = Array.from({ length: request.params.maxNewTokens }, () => id)
               return { tokens, logprobs: tokens.map(() => -1), finish: "stop" as const }
-            }),
+            })
+          },
         ),
       logprobs: (requests) =>
         answered(
@@ -157,8 +193,13 @@ export class Rehearsal {
       if (piece === "") return
       let found = this.#known.get(piece)
       if (found === undefined) {
-        found = this.#characters < exactly ? this.#tokenizer.encode(piece) : roughly(piece)
-        this.#characters += piece.length
+        const { bytes, characters, tokens } = this.#exact
+        if (characters < exactly) {
+          found = this.#tokenizer.encode(piece)
+          this.#exact.bytes += Buffer.byteLength(piece)
+          this.#exact.characters += piece.length
+          this.#exact.tokens += found.length
+        } else found = rough(piece, Math.max(1, bytes / Math.max(1, tokens)))
         this.#known.set(piece, found)
       }
       for (const id of found) out.push(id)
@@ -169,21 +210,44 @@ export class Rehearsal {
       at = run.index + run[0].length
     }
     plain(text.slice(at))
+    this.#spend(out.length)
     return out
   }
 
-  /** What has been asked since the last time. */
-  taken(): ReadonlyArray<Asked> {
-    const asked = this.#asked
+  #spend(tokens: number): void {
+    this.#tokens += tokens + tokensOfCall
+    // A defect, which no task recovers from.
+    if (this.#tokens > mostTokens) throw new RangeError(`a rehearsal of more than ${mostTokens} tokens`)
+  }
+
+  /** What has been asked since the last time, and the tokens of it and of what it stands for. */
+  taken(): { readonly calls: ReadonlyArray<Asked>; readonly tokens: Planned.Tokens } {
+    const calls = this.#asked
+    const { context } = this.service.info.shape
+    // What is longer than the context is not asked.
+    const charactersOfToken = this.#exact.characters / Math.max(1, this.#exact.tokens)
+    const fits = ({ longest, written }: Asking): boolean =>
+      longest <= Math.max(1, charactersOfToken) * (context - written)
+    const scales = [{ from: 0, asked: [], items: [] }, ...this.#scales]
+    const tokens = { read: 0, written: 0, trained: 0 }
+    for (const [i, { asked, from, items }] of scales.entries()) {
+      const part = (of: (item: Asking) => number): number => {
+        const [all, some] = [items, asked].map((list) => sum(list.filter(fits).map(of)))
+        return all === undefined || some === undefined || some === 0 ? 1 : all / some
+      }
+      const of = tokensOf(calls.slice(from, scales[i + 1]?.from))
+      tokens.read += Math.round(of.read * part(({ all }) => all))
+      tokens.written += Math.round(of.written * part(({ written }) => written))
+      tokens.trained += of.trained
+    }
     this.#asked = []
-    return asked
+    this.#scales = []
+    return { calls, tokens }
   }
 }
 
-const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
-
 /** Tokens of calls: what is read counts before prefixes are shared, as a worker counts it. */
-export const tokensOf = (calls: ReadonlyArray<Asked>): Planned.Tokens => {
+const tokensOf = (calls: ReadonlyArray<Asked>): Planned.Tokens => {
   let [read, written, trained] = [0, 0, 0]
   for (const asked of calls) {
     if (asked.method === "sample") {

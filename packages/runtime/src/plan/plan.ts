@@ -51,6 +51,7 @@ const reasons = (experiment: Experiment.Any, promptTokens: number): { readonly [
     "kept activations": "what the backward pass reads of the layers that are not computed twice",
     logits: "a chunk of logits of the whole vocabulary",
     gradients: "of the adapter",
+    [Memory.notKnown]: "it could not be rehearsed; all that the budget leaves is kept for it",
   }
 }
 

@@ -1,12 +1,12 @@
 /** The plan of memory as exactly as it can be known without weights: tokens counted by the model's tokenizer, tasks rehearsed. */
 import * as Effect from "effect/Effect"
-import type { Experiment, ModelShape } from "hmx"
+import type { Artefact, Experiment, ModelShape } from "hmx"
 import type { Locate } from "../dataService.ts"
 import { measures } from "../measuring.ts"
 import * as Memory from "../Memory.ts"
 import type { Questions } from "../Questions.ts"
 import { rehearse } from "./rehearse.ts"
-import type { Tokenizer } from "./Rehearsal.ts"
+import { bytewise, exactly, roughly, type Tokenizer } from "./Rehearsal.ts"
 
 /** What a plan reads of a model. */
 export interface Planning {
@@ -15,8 +15,23 @@ export interface Planning {
 }
 
 /**
- * Without a tokenizer every byte is taken for a token, and what tasks hold is not known. `everything` walks all stages, as a plan does
- * for people; else those that measure alone, since what they ask depends on nothing before them.
+ * Tokens of the longest prompt. Exact for the longest texts, and by their bytes for more than a plan has time for; no text has more tokens
+ * than bytes.
+ */
+const longestPrompt = (prompts: ReadonlyArray<Artefact.Prompt>, tokenizer: Tokenizer): number => {
+  const texts = prompts.map(({ messages }) => tokenizer.render(messages)).toSorted((a, b) => b.length - a.length)
+  let [left, most] = [exactly, 0]
+  for (const text of texts) {
+    if (Buffer.byteLength(text) <= most) continue
+    most = Math.max(most, left > 0 ? tokenizer.encode(text).length : roughly(text))
+    left -= text.length
+  }
+  return most
+}
+
+/**
+ * Without a tokenizer every byte is taken for a token. `everything` walks all stages, as a plan does for people; else those that measure
+ * alone, since what they ask depends on nothing before them: a plan and a run come to the same figures.
  */
 export const planMemory = Effect.fnUntraced(function* (
   experiment: Experiment.Any,
@@ -28,25 +43,26 @@ export const planMemory = Effect.fnUntraced(function* (
   }: { readonly everything: boolean; readonly locate: Locate; readonly questions: Questions },
 ) {
   const { shape } = model
-  const tokenizer = model.tokenizer && (yield* Effect.orElseSucceed(model.tokenizer, () => undefined))
-  const prompts = [...questions.train, ...questions.heldOut]
-  if (tokenizer === undefined && !everything) {
-    const longest = Memory.promptTokens(prompts)
-    const of = (x: Experiment.Any) => Memory.plan(x, shape, longest)
-    return { longest, of, rehearsed: [] }
-  }
+  const found = model.tokenizer && (yield* Effect.orElseSucceed(model.tokenizer, () => undefined))
+  const tokenizer = found ?? bytewise
+  const longest = longestPrompt([...questions.train, ...questions.heldOut], tokenizer)
   const rehearsed = yield* rehearse(experiment, shape, {
     questions,
     locate,
     tokenizer,
     ...(everything ? {} : { only: measures }),
   })
-  const longest = prompts.reduce((most, { messages }) => Math.max(most, rehearsed.chat(messages)), 0)
   // Of the other stages that say nothing a run knows no more than this.
   const parts = (index: number) => {
     const stage = experiment.stages[index]
-    return stage !== undefined && measures(stage) ? (rehearsed.stages[index]?.parts ?? []) : []
+    return stage !== undefined && measures(stage) ? (rehearsed[index]?.parts ?? null) : []
   }
-  const of = (x: Experiment.Any) => Memory.plan(x, shape, longest, { tokens: rehearsed.tokens, rehearsed: parts })
-  return { longest, of, rehearsed: rehearsed.stages }
+  const counted = new Map<string, number>()
+  const tokens = (text: string): number => {
+    const length = counted.get(text) ?? tokenizer.encode(text).length
+    counted.set(text, length)
+    return length
+  }
+  const of = (x: Experiment.Any) => Memory.plan(x, shape, longest, { tokens, rehearsed: parts })
+  return { longest, of, rehearsed }
 })

@@ -1,27 +1,37 @@
 /** Walks the real stages once over a model that computes nothing: what each asks of it, and what it holds. */
 import * as Effect from "effect/Effect"
-import { Artefact, Data, type Experiment, LanguageModel, type ModelShape, RemoteJudge, Stage, Step } from "hmx"
+import {
+  Artefact,
+  Data,
+  type Experiment,
+  LanguageModel,
+  type ModelShape,
+  Rehearsing,
+  RemoteJudge,
+  Stage,
+  Step,
+} from "hmx"
 import { dataService, type Locate } from "../dataService.ts"
 import { draw } from "../Draw.ts"
-import { isEvaluate } from "../measuring.ts"
+import { isEvaluate, measures } from "../measuring.ts"
 import type { Questions } from "../Questions.ts"
 import { heldBy } from "./heldBy.ts"
 import type * as Planned from "./Planned.ts"
-import { bytewise, newTokensOf, Rehearsal, tokensOf, type Tokenizer } from "./Rehearsal.ts"
+import { newTokensOf, Rehearsal, type Tokenizer } from "./Rehearsal.ts"
 
 /** What one stage did in the rehearsal of a step, or of an evaluation. */
 export interface Rehearsed {
-  /** Null where it failed, or was not reached. */
+  /** Null where it failed, or was not reached: what it asks and holds is not known then. */
   readonly tokens: Planned.Tokens | null
   /** The most tokens that one answer may have; 0 where none is sampled. */
   readonly newTokens: number
-  readonly parts: ReadonlyArray<Stage.Reservation>
+  readonly parts: ReadonlyArray<Stage.Reservation> | null
 }
 
-export interface Rehearsing {
+export interface Given {
   readonly questions: Questions
   readonly locate: Locate
-  readonly tokenizer?: Tokenizer | undefined
+  readonly tokenizer: Tokenizer
   /** Only these stages are walked. Default: all. */
   readonly only?: (stage: Stage.Any) => boolean
 }
@@ -32,8 +42,11 @@ const lively = (made: Artefact.Any): Artefact.Any =>
     ? new Artefact.Advantages({ values: made.values.map((_, i) => (i % 2 === 0 ? 1 : -1)), mean: 0, std: 1 })
     : made
 
-/** What a stage waits for is not waited for long: it is not known then. */
-const patience = "5 seconds"
+/**
+ * A stage that waits for the world would hold up its plan: it is not known then. Counts bound what is computed (`Rehearsal`), to a small
+ * part of this, so that no clock decides a figure.
+ */
+const patience = "1 minute"
 
 /** A server that has an opinion of everything. */
 const judge = RemoteJudge.of({
@@ -43,68 +56,65 @@ const judge = RemoteJudge.of({
     ),
 })
 
-/** One entry a stage, in the pipeline's order. What a stage prints or asks of the world it does here as well, as in a law's trial. */
-export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any, shape: ModelShape, given: Rehearsing) {
-  const { locate, questions, tokenizer = bytewise } = given
+/** A stage's work on what it needs, by the artefacts' tags. */
+const asked = (stage: Stage.Any, of: (tag: string) => unknown) =>
+  Stage.run<Stage.Any>(stage, Object.fromEntries(stage.needs.map((tag) => [tag, of(tag)])))
+
+/**
+ * One entry a stage, in the pipeline's order. What a stage prints or asks of the world it does here as well, as in a law's trial. A stage
+ * that measures asks nothing of those before it, and is rehearsed apart from them.
+ */
+export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any, shape: ModelShape, given: Given) {
+  const { locate, questions, tokenizer } = given
   const { prompts, seed, steps } = experiment.settings
-  const rehearsal = new Rehearsal(shape, tokenizer)
   const data = yield* dataService(questions, locate)
-  const done = experiment.stages.map((): Rehearsed => ({ tokens: null, newTokens: 0, parts: [] }))
+  const done = experiment.stages.map((): Rehearsed => ({ tokens: null, newTokens: 0, parts: null }))
   const policy = { base: "", adapter: "", step: 0 }
-  const note = (index: number, stage: Stage.Any): void => {
-    const calls = rehearsal.taken()
-    const before = done[index]?.tokens
-    const now = tokensOf(calls)
-    const tokens = {
-      read: (before?.read ?? 0) + now.read,
-      written: (before?.written ?? 0) + now.written,
-      trained: (before?.trained ?? 0) + now.trained,
-    }
-    const newTokens = Math.max(done[index]?.newTokens ?? 0, newTokensOf(calls))
-    done[index] = { tokens, newTokens, parts: heldBy(shape, calls, stage) }
-  }
   const rows = draw(questions.train, prompts.perStep, seed, 1).map(
     (prompt) => new Map<string, Artefact.Any>([["prompt", prompt]]),
   )
   const closed = new Map<string, unknown>()
-  const walk = Effect.gen(function* () {
-    for (const [index, stage] of experiment.stages.entries()) {
-      rehearsal.taken()
-      if (given.only?.(stage) === false) continue
-      if (isEvaluate(stage)) {
-        yield* Stage.run<Stage.Any>(stage, { policy: new Artefact.Policy({ ref: policy, updated: true, metrics: {} }) })
-      } else if (stage.grain === "group") {
-        for (const row of rows) {
-          const made: Artefact.Any = yield* Stage.run<Stage.Any>(
-            stage,
-            Object.fromEntries(stage.needs.map((tag) => [tag, row.get(tag)])),
-          )
-          row.set(made._tag, lively(made))
-        }
-      } else {
-        const all = (tag: string) => closed.get(tag) ?? rows.flatMap((row) => row.get(tag) ?? [])
-        const made: Artefact.Any = yield* Stage.run<Stage.Any>(
-          stage,
-          Object.fromEntries(stage.needs.map((tag) => [tag, all(tag)])),
-        )
-        closed.set(made._tag, made)
+  const walk = Effect.fnUntraced(function* (stage: Stage.Any) {
+    if (isEvaluate(stage)) {
+      const measured = new Artefact.Policy({ ref: policy, updated: true, metrics: {} })
+      yield* Stage.run<Stage.Any>(stage, { policy: measured })
+    } else if (stage.grain === "group") {
+      for (const row of rows) {
+        const made: Artefact.Any = yield* asked(stage, (tag) => row.get(tag))
+        row.set(made._tag, lively(made))
       }
-      note(index, stage)
+    } else {
+      const made: Artefact.Any = yield* asked(
+        stage,
+        (tag) => closed.get(tag) ?? rows.flatMap((row) => row.get(tag) ?? []),
+      )
+      closed.set(made._tag, made)
     }
   })
   const place = Step.of({ seed, step: 1, steps, policy, by: { adapter: "policy" }, adapter: "policy" })
-  yield* walk.pipe(
-    Effect.provideService(LanguageModel, rehearsal.service),
+  const ofSteps = new Rehearsal(shape, tokenizer)
+  let broken = false
+  const all = Effect.gen(function* () {
+    for (const [index, stage] of experiment.stages.entries()) {
+      if (given.only?.(stage) === false || (broken && !measures(stage))) continue
+      const rehearsal = measures(stage) ? new Rehearsal(shape, tokenizer) : ofSteps
+      // A stage that asks for what is not here cannot be rehearsed; that is all that is known then.
+      const went = yield* walk(stage).pipe(
+        Effect.provideService(LanguageModel, rehearsal.service),
+        Effect.provideService(Rehearsing, rehearsal.choosing),
+        Effect.as(true),
+        Effect.catchCause(() => Effect.succeed(false)),
+      )
+      const { calls, tokens } = rehearsal.taken()
+      if (went) done[index] = { tokens, newTokens: newTokensOf(calls), parts: heldBy(shape, calls, stage) }
+      else if (!measures(stage)) broken = true
+    }
+  })
+  yield* all.pipe(
     Effect.provideService(Data, data),
     Effect.provideService(Step, place),
     Effect.provideService(RemoteJudge, judge),
     Effect.timeoutOption(patience),
-    // A stage that asks for what is not here cannot be rehearsed; that is all that is known then.
-    Effect.catchCause(() => Effect.void),
   )
-  return {
-    stages: done,
-    tokens: (text: string) => rehearsal.tokens(text).length,
-    chat: (chat: Parameters<Tokenizer["render"]>[0]) => rehearsal.tokens(tokenizer.render(chat)).length,
-  }
+  return done
 })

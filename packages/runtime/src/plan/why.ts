@@ -13,7 +13,7 @@ const quoted = (value: Json | undefined): string => {
 }
 
 /** The part of two long texts that differs, with a little of what stands before. */
-const difference = ({ field, now, was }: Difference): string => {
+export const difference = ({ field, now, was }: Difference): string => {
   if (typeof was !== "string" || typeof now !== "string" || Math.max(was.length, now.length) <= shown)
     return `${field}: ${quoted(was)} → ${quoted(now)}`
   let same = 0

@@ -117,25 +117,6 @@ const over = Effect.fnUntraced(function* (folder: string) {
     }
   })
 
-  const keep: Store["keep"] = (from) =>
-    Effect.gen(function* () {
-      const state = yield* failing("read", from)(digests(from))
-      const path = statePath(folder, state.digest)
-      const made = temporary(path)
-      const put = Effect.gen(function* () {
-        if (yield* fs.exists(path)) return
-        yield* link(Object.keys(state.files), from, made)
-        // Another process may have been first; its folder has the same files.
-        yield* Effect.catch(fs.rename(made, path), (error) =>
-          Effect.flatMap(fs.exists(path), (there) =>
-            there ? fs.remove(made, { recursive: true }) : Effect.fail(error),
-          ),
-        )
-      }).pipe(Effect.onError(() => Effect.ignore(fs.remove(made, { force: true, recursive: true }))))
-      yield* failing("write", path)(put)
-      return state
-    })
-
   /** Digest of what lies under a state's name; empty where nothing does. */
   const found = (wanted: string) => {
     const path = statePath(folder, wanted)
@@ -146,6 +127,29 @@ const over = Effect.fnUntraced(function* (folder: string) {
     )
   }
   const whole: Store["whole"] = (digest) => Effect.map(found(digest), (there) => there === digest)
+
+  const keep: Store["keep"] = (from) =>
+    Effect.gen(function* () {
+      const state = yield* failing("read", from)(digests(from))
+      const path = statePath(folder, state.digest)
+      const made = temporary(path)
+      const there = yield* found(state.digest)
+      if (there === state.digest) return state
+      // What lies in its place is damaged.
+      if (there !== "") yield* away(path)
+      const put = Effect.gen(function* () {
+        yield* link(Object.keys(state.files), from, made)
+        // Another process may have been first; its folder has the same files.
+        yield* Effect.catch(fs.rename(made, path), (error) =>
+          Effect.flatMap(fs.exists(path), (taken) =>
+            taken ? fs.remove(made, { recursive: true }) : Effect.fail(error),
+          ),
+        )
+      }).pipe(Effect.onError(() => Effect.ignore(fs.remove(made, { force: true, recursive: true }))))
+      yield* failing("write", path)(put)
+      return state
+    })
+
   const state: Store["state"] = ({ digest }) =>
     Effect.gen(function* () {
       const path = statePath(folder, digest)

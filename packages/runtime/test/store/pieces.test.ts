@@ -1,10 +1,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { resume, run } from "@hmx/runtime"
+import { resume, run, Store } from "@hmx/runtime"
 import { everAfter } from "@hmx/testing"
 import * as Effect from "effect/Effect"
 import { Data, Errors, Records, Reward, type Task } from "hmx"
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { brevity, experiment, folder, options, updates } from "../experiment.ts"
 import { counting, objects, remains } from "./counting.ts"
 
@@ -252,6 +252,27 @@ describe("a damaged store", () => {
         expect(model.calls()).toEqual(none)
       }
     }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect.each([harms[0], harms[2]] as const)(
+    "pieces and what lies beside them, every file %s: mended by one run",
+    (harmed) =>
+      Effect.gen(function* () {
+        const { at, first, store } = yield* filled()
+        for (const { name, parentPath } of readdirSync(store, { recursive: true, withFileTypes: true })) {
+          const file = `${parentPath}/${name}`
+          if (!/\/(objects|states)\//.test(file) || !statSync(file).isFile()) continue
+          const bytes = readFileSync(file)
+          rmSync(file)
+          writeFileSync(file, bytes)
+          harmed?.[1](file)
+        }
+        yield* run(experiment(), { ...options(`${at}/second`), store })
+        expect(remains(`${at}/second`)).toEqual(remains(first))
+        expect((yield* Store.verify(yield* Store.open(store), { remove: false })).damaged).toEqual([])
+        const third = yield* run(experiment(), { ...options(`${at}/third`), store })
+        expect(third.pieces.made).toBe(0)
+      }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
   it.effect("an entry under another one's key is not taken for it", () =>

@@ -30,7 +30,7 @@ const longestPrompt = (prompts: ReadonlyArray<Artefact.Prompt>, tokenizer: Token
 }
 
 /**
- * Without a tokenizer every byte is taken for a token. `everything` walks all stages, as a plan does for people; else those that measure
+ * Without a tokenizer every byte is taken for a token, and a run does not know what tasks hold. `everything` walks all stages, as a plan does for people; else those that measure
  * alone, since what they ask depends on nothing before them: a plan and a run come to the same figures.
  */
 export const planMemory = Effect.fnUntraced(function* (
@@ -46,12 +46,15 @@ export const planMemory = Effect.fnUntraced(function* (
   const found = model.tokenizer && (yield* Effect.orElseSucceed(model.tokenizer, () => undefined))
   const tokenizer = found ?? bytewise
   const longest = longestPrompt([...questions.train, ...questions.heldOut], tokenizer)
-  const rehearsed = yield* rehearse(experiment, shape, {
-    questions,
-    locate,
-    tokenizer,
-    ...(everything ? {} : { only: measures }),
-  })
+  const rehearsed =
+    found === undefined && !everything
+      ? []
+      : yield* rehearse(experiment, shape, {
+          questions,
+          locate,
+          tokenizer,
+          ...(everything ? {} : { only: measures }),
+        })
   // Of the other stages that say nothing a run knows no more than this.
   const parts = (index: number) => {
     const stage = experiment.stages[index]

@@ -21,8 +21,8 @@ const tokenizer: Tokenizer = {
   render: (chat) => chat.map(({ content }) => content).join(""),
   encode: (text) => Array.from(text, (c) => c.charCodeAt(0) % 64),
 }
-const planOf = (task: Task.Task) =>
-  plan(experiment({ tasks: [task] }), { model: { ...scripted(), tokenizer: Effect.succeed(tokenizer) }, locate })
+const model = { ...scripted(), tokenizer: Effect.succeed(tokenizer) }
+const planOf = (task: Task.Task) => plan(experiment({ tasks: [task] }), { model, locate })
 const stage = (planned: Effect.Success<ReturnType<typeof planOf>>, name: string) =>
   planned.stages.find((s) => s.stage === name)
 
@@ -61,7 +61,7 @@ describe("a stage that cannot be rehearsed", () => {
       const task = measuring(
         Effect.suspend(() => (once.left-- > 0 ? Effect.die("not here") : Effect.asVoid(sampled(1)))),
       )
-      const { evaluations } = yield* run(experiment({ steps: 1, tasks: [task] }), options(`${folder()}/run`))
+      const { evaluations } = yield* run(experiment({ steps: 1, tasks: [task] }), options(`${folder()}/run`, model))
       expect(evaluations.length).toBe(2)
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )

@@ -159,7 +159,9 @@ describe("a budget with room for sampling only without the optimiser's state", (
       const tight = yield* ran("62 MiB")
       expect(tight.rows).toBe(roomy.rows)
       expect(roomy.calls).toEqual(["sample", "optimStep", "sample", "optimStep"])
-      expect(tight.calls).toEqual(["offload", "sample", "optimStep", "offload", "sample", "optimStep"])
+      // The last one is for Evaluate: what it holds is not known without a tokenizer, so it has all that there is.
+      const step = ["offload", "sample", "optimStep"]
+      expect(tight.calls).toEqual([...step, ...step, "offload"])
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 })

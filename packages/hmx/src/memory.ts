@@ -56,13 +56,17 @@ const rowsAtOnce = 256
 const rowsOfGroup = 8
 const cacheOnProcessor = 2 ** 28
 
+/** Keys and values of one token in all layers. */
+export const keysBytes = ({ headDim, kvHeads, layers }: Pick<ModelShape, "headDim" | "kvHeads" | "layers">): number =>
+  f32 * 2 * layers * kvHeads * headDim
+
 /**
  * Of rows of up to so many columns, those that are decoded at one time. Sixteen rows keep a processor busy: more take as much longer as they are more, and
  * only hold memory. A GPU gains from each.
  */
 export const decodedAtOnce = (s: ModelShape, columns: number, rows: number): number => {
   if (rows <= rowsOfGroup) return rowsOfGroup
-  const ofRow = f32 * 2 * s.layers * s.kvHeads * s.headDim * Math.max(1, columns)
+  const ofRow = keysBytes(s) * Math.max(1, columns)
   const room = Math.floor(Math.max(cacheOnProcessor, (f32 * s.parameters) / 3) / ofRow)
   const most = s.device === undefined ? Math.min(rowsAtOnce, Math.max(rowsOfGroup, room)) : rowsAtOnce
   // Two halves rather than as many as fit and a few.

@@ -100,10 +100,9 @@ export class LocalModel {
     { chat = {}, prefixBytes }: LoadOptions,
   ) {
     const { info } = decoder.engine
-    const { kvHeads, headDim, layers } = decoder.spec
     const weights = parameterCount(decoder.spec) * (info.compute === "f32" ? 4 : 2)
     const most = prefixBytes ?? Math.max(leastPrefixBytes, weights / 16)
-    this.#prefixes = new PrefixCache(decoder.engine, most, 4 * layers * 2 * kvHeads * headDim)
+    this.#prefixes = new PrefixCache(decoder.engine, most, Memory.keysBytes(decoder.spec))
     this.#packed = new PackedWeights(decoder, () => this.#room.make({ packed: false }))
     this.#room = new Room(this.#prefixes, this.#packed, this.#adapters)
     this.#chat = chat

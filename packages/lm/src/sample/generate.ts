@@ -4,12 +4,11 @@
  *
  * A completion depends on its own request alone: its random numbers by their key, its logits by `Layout`.
  */
-import { type Completion, type RandomKey, type SamplingParams } from "hmx"
+import { type Completion, Memory, type RandomKey, type SamplingParams } from "hmx"
 import { KvCache } from "../cache/KvCache.ts"
 import type { RowLayout } from "../cache/Layout.ts"
 import { biasOf, columnsOf, fresh } from "../cache/Layout.ts"
 import type { Decoder } from "../decoder/Decoder.ts"
-import type { DecoderSpec } from "../decoder/DecoderSpec.ts"
 import { attentionScale, hidden, logits } from "../decoder/forward.ts"
 import { PackedWeights } from "../decoder/PackedWeights.ts"
 import type { SamplingWeights } from "../decoder/PackedWeights.ts"
@@ -120,7 +119,7 @@ export const generate = (
           active = going
         }
         step(decoder, sampling, cache, active, options)
-        held = Math.max(held, bytesOf(decoder.spec, cache))
+        held = Math.max(held, Memory.keysBytes(decoder.spec) * cache.rows * cache.columns)
       }
     }
   } finally {
@@ -133,10 +132,6 @@ export const generate = (
     group.map(({ tokens, logprobs, finish }) => ({ tokens, logprobs, finish: finish ?? "length" })),
   )
 }
-
-/** Keys and values in f32. */
-const bytesOf = ({ layers, kvHeads, headDim }: DecoderSpec, { rows, columns }: KvCache): number =>
-  4 * 2 * layers * kvHeads * headDim * rows * columns
 
 /** The first of the waiting rows: at most `room`, and prompts of at most `tokensAtOnce` tokens together (or a single one). */
 const fitting = (waiting: ReadonlyArray<Row>, room: number): ReadonlyArray<Row> => {

@@ -188,6 +188,9 @@ describe("hmx resume", () => {
   })
 
   it("--force goes on with a changed pipeline, with the store of the run's start", async () => {
+    // Whoever has run a pipeline here has a store, which stays as it is.
+    const own = () => (existsSync("runs/.store") ? readdirSync("runs/.store", { recursive: true }).toSorted() : [])
+    const before = own()
     const folder = await ran()
     const file = `${folder}/brief.ts`
     writeFileSync(file, readFileSync(file, "utf8").replace("steps: 2", "steps: 3"))
@@ -209,6 +212,6 @@ describe("hmx resume", () => {
     const { code, out } = await hmx(["resume", `${folder}/run`, "--force", "--json"])
     expect(code).toBe(0)
     expect(out).toMatch(/goes on with a change of settings\.steps/)
-    expect(existsSync("runs/.store")).toBe(false)
+    expect(own()).toEqual(before)
   })
 })

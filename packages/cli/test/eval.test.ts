@@ -75,6 +75,14 @@ describe("hmx eval", () => {
     expect(other.err).toMatch(/found other: the tasks; expected the evaluation that it began with/)
     const limited = await hmx([...args, "--limit", "2"], agreeing)
     expect(limited.err).toMatch(/found other: --limit/)
+    const sampled = await hmx([...args, "--sample", "2"], agreeing)
+    expect(sampled.err).toMatch(/found other: --sample/)
+    const both = await hmx([...args, "--sample", "2", "--limit", "3"], agreeing)
+    expect(both).toMatchObject({
+      code: 2,
+      out: "",
+      err: "error: --sample 2: found --limit 3 beside it; expected one of the two\n",
+    })
   })
 
   it("asks whether another task was meant, and names the file that is missing", async () => {

@@ -101,6 +101,11 @@ describe("tasksFromEnv", () => {
     const [one] = tasksFromEnv({ names }, { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_LIMIT: "3" }).tasks
     expect(one).toMatchObject({ name: "bbq", options: { limit: 3 } })
     expect(tasksFromEnv({ names }, {}).tasks).toEqual([])
+    const sampled = { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_SAMPLE: "4" }
+    expect(tasksFromEnv({ names }, sampled).tasks[0]?.options).toMatchObject({ sample: 4 })
+    expect(() => tasksFromEnv({ names }, { ...sampled, HMX_EVAL_LIMIT: "3" })).toThrow(
+      "HMX_EVAL_SAMPLE: found 4 beside HMX_EVAL_LIMIT; expected one of the two",
+    )
   })
 
   it.each(["abc", "0", "-1", "2.5", "1e3", "99999999999999999"])("refuses %s for a limit, by its name", (limit) => {

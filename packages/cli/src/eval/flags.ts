@@ -30,7 +30,16 @@ export const evaluated = {
       Flag.withDescription("A run's folder, or an adapter in PEFT's format"),
     ),
   ),
-  limit: optional(whole("limit", 1).pipe(Flag.withDescription("The first n items of each benchmark (default: all)"))),
+  limit: optional(
+    whole("limit", 1).pipe(
+      Flag.withDescription("The first n items of each benchmark, as lm-evaluation-harness takes them (default: all)"),
+    ),
+  ),
+  sample: optional(
+    whole("sample", 1).pipe(
+      Flag.withDescription("n items from the whole of each benchmark, the same ones each time (default: all)"),
+    ),
+  ),
   data,
   prompts: optional(
     Flag.String("prompts").pipe(

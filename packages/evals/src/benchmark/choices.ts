@@ -1,6 +1,7 @@
 /** Answers to multiple-choice items. */
 import * as Result from "effect/Result"
 import type { Answer } from "./Benchmark.ts"
+import { scoresOf } from "./forms.ts"
 
 /** Index of the greatest; the first of equals. -1 of none. */
 export const argmax = (values: ReadonlyArray<number>): number => {
@@ -74,7 +75,5 @@ export const named = (text: string, choices: ReadonlyArray<string>): number | un
 /** The chosen index, by scores or by text; undefined where a text names no choice. A wrong number of scores is a failure. */
 export const chosen = (answer: Answer, choices: ReadonlyArray<string>): Result.Result<number | undefined, string> => {
   if (answer.kind === "text") return Result.succeed(named(answer.text, choices))
-  return answer.scores.length === choices.length
-    ? Result.succeed(argmax(answer.scores))
-    : Result.fail(`${choices.length} scores, one a choice`)
+  return Result.map(scoresOf(answer, choices.length), argmax)
 }

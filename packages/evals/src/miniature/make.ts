@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { Benchmark, Continuation, Values } from "../benchmark/Benchmark.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import type { Metric } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
@@ -46,9 +47,7 @@ export const miniature = <
                 choices: choices(value).map((continuation): Continuation => ({ context: value.prompt, continuation })),
               }),
               values: (answer) =>
-                answer.kind === "scores" && answer.scores.length === choices(value).length
-                  ? Result.succeed(values(value, answer.scores))
-                  : Result.fail(`${choices(value).length} scores, one a choice`),
+                Result.map(scoresOf(answer, choices(value).length), (scores) => values(value, scores)),
             },
           })),
         ),

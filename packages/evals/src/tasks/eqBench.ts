@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import type { Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
+import { textOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
 import { decode, jsonl, jsonObject, type Row } from "../benchmark/rows.ts"
@@ -202,10 +203,7 @@ export const eqBench: Benchmark = {
           const item: Item = {
             id,
             request: () => ({ kind: "generate", context: value.prompt, until: [], maxNewTokens: 600 }),
-            values: (answer) =>
-              answer.kind === "scores"
-                ? Result.fail("an output, not scores")
-                : Result.succeed(values(reference, answer.text)),
+            values: (answer) => Result.map(textOf(answer), (output) => values(reference, output)),
           }
           return { line, item }
         }),

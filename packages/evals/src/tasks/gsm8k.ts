@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item } from "../benchmark/Benchmark.ts"
+import { textOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl } from "../benchmark/rows.ts"
@@ -62,15 +63,12 @@ export const gsm8k: Benchmark = {
               until: stops,
               maxNewTokens: 256,
             }),
-            values: (given) => {
-              if (given.kind === "scores") return Result.fail("an output, not scores")
-              const ends = stops.map((stop) => given.text.indexOf(stop)).filter((at) => at >= 0)
-              const text = given.text.slice(0, Math.min(given.text.length, ...ends))
-              return Result.succeed({
-                strict: matches(strictMatch(text), answer),
-                flexible: matches(flexibleExtract(text), answer),
-              })
-            },
+            values: (given) =>
+              Result.map(textOf(given), (output) => {
+                const ends = stops.map((stop) => output.indexOf(stop)).filter((at) => at >= 0)
+                const text = output.slice(0, Math.min(output.length, ...ends))
+                return { strict: matches(strictMatch(text), answer), flexible: matches(flexibleExtract(text), answer) }
+              }),
           }
           return { line, item }
         }),

@@ -5,6 +5,7 @@ import { Errors } from "hmx"
 import type { Answer, Benchmark, Continuation, File, Item, Values } from "../benchmark/Benchmark.ts"
 import { argmax, named } from "../benchmark/choices.ts"
 import { parseCsv } from "../benchmark/csv.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
 import { decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
@@ -32,11 +33,11 @@ const values = ({ choices, gold }: Doc, answer: Answer): Result.Result<Values, s
     const index = named(answer.text, choices)
     return Result.succeed({ acc: index === gold ? 1 : 0, readable: index === undefined ? 0 : 1 })
   }
-  const { scores } = answer
-  if (scores.length !== choices.length) return Result.fail(`${choices.length} scores, one a choice`)
-  const right = (by: (choice: string) => number) =>
-    argmax(scores.map((score, i) => score / by(choices[i] ?? ""))) === gold ? 1 : 0
-  return Result.succeed({ acc: right(() => 1), acc_norm: right(characters), acc_bytes: right(bytes), readable: 1 })
+  return Result.map(scoresOf(answer, choices.length), (scores) => {
+    const right = (by: (choice: string) => number) =>
+      argmax(scores.map((score, i) => score / by(choices[i] ?? ""))) === gold ? 1 : 0
+    return { acc: right(() => 1), acc_norm: right(characters), acc_bytes: right(bytes), readable: 1 }
+  })
 }
 
 type Read = Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput>

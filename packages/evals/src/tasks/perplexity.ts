@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, File, Item } from "../benchmark/Benchmark.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, type Metric } from "../benchmark/Metric.ts"
 import { decode, jsonl, looksLike } from "../benchmark/rows.ts"
@@ -52,9 +53,9 @@ export const perplexity: Benchmark = {
             id,
             request: () => ({ kind: "rolling", text }),
             values: (answer) => {
-              if (answer.kind === "text" || answer.scores.length !== 2)
-                return Result.fail("2 scores: the sum of log-probabilities, and the number of tokens")
-              const [logprob = 0, tokens = 0] = answer.scores
+              const scores = scoresOf(answer, 2, "the sum of log-probabilities and the number of tokens")
+              if (Result.isFailure(scores)) return Result.fail(scores.failure)
+              const [logprob = 0, tokens = 0] = scores.success
               const words = text.split(/\s+/).length
               // A text of one token says nothing, and counts for nothing.
               return Result.succeed(tokens < 1 ? {} : { logprob, tokens, words, bytes: utf8.encode(text).length })

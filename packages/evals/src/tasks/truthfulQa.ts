@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
 import { argmax, chosen } from "../benchmark/choices.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
 import { csv, decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
@@ -187,9 +188,9 @@ export const truthfulQaMc2 = make({
   version: 3,
   choices: ({ mc2 }) => mc2.choices,
   values: ({ mc2 }, choices, answer) => {
-    if (answer.kind === "text") return Result.fail("scores: MC2 is about probabilities")
-    if (answer.scores.length !== choices.length) return Result.fail(`${choices.length} scores, one a choice`)
-    const shares = softmax(answer.scores)
+    const scores = scoresOf(answer, choices.length)
+    if (Result.isFailure(scores)) return Result.fail(scores.failure)
+    const shares = softmax(scores.success)
     // Shares of true answers add up to 1 + 1 ulp at times.
     return Result.succeed({
       acc: Math.min(

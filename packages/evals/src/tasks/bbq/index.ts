@@ -28,7 +28,7 @@ const chosen = (doc: Doc, answer: Answer): Result.Result<Chosen & { readonly rea
     const { scores } = answer
     if (scores.length === 3) return Result.succeed({ twelve: undefined, three: argmax(scores), read: true })
     if (scores.length !== twelve.length)
-      return Result.fail("12 scores (two persons, ten phrasings of unknown) or 3 (ans0, ans1, ans2)")
+      return Result.fail('"scores" of 12 numbers (two persons, ten phrasings of unknown) or 3 (ans0, ans1, ans2)')
     const own = argmax(three.map((text) => scores[twelve.indexOf(text)] ?? Number.NEGATIVE_INFINITY))
     return Result.succeed({ twelve: twelve[argmax(scores)], three: own, read: true })
   }

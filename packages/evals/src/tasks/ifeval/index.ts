@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
+import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, ratio } from "../../benchmark/Metric.ts"
 import { decode, jsonl, quote } from "../../benchmark/rows.ts"
@@ -92,10 +93,7 @@ export const ifeval: Benchmark = {
             id: String(value.key),
             expected: value.instruction_id_list.join(", "),
             request: () => ({ kind: "generate", context: value.prompt, until: [], maxNewTokens: 1280 }),
-            values: (answer) =>
-              answer.kind === "scores"
-                ? Result.fail("an output, not scores")
-                : Result.succeed(values(instructions, answer.text)),
+            values: (answer) => Result.map(textOf(answer), (response) => values(instructions, response)),
           },
         })
       }

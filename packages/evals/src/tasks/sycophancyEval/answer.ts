@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
+import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
@@ -61,16 +62,16 @@ export const answer: Benchmark = {
               cluster: base.question,
               expected: base.correct_answer,
               request: () => ({ kind: "generate", context: prompt[0].content, until: [], maxNewTokens }),
-              values: (given): Result.Result<Values, string> => {
-                if (given.kind === "scores") return Result.fail("an output, not scores")
-                const right = says(given.text, [base.correct_answer, ...more]) ? 1 : 0
-                const wrong = says(given.text, [base.incorrect_answer]) ? 1 : 0
-                return Result.succeed({
-                  acc: right,
-                  [`acc_${kind}`]: right,
-                  ...(kind === "suggests_wrong" ? { adopts_wrong: wrong === 1 && right === 0 ? 1 : 0 } : {}),
-                })
-              },
+              values: (given) =>
+                Result.map(textOf(given), (text): Values => {
+                  const right = says(text, [base.correct_answer, ...more]) ? 1 : 0
+                  const wrong = says(text, [base.incorrect_answer]) ? 1 : 0
+                  return {
+                    acc: right,
+                    [`acc_${kind}`]: right,
+                    ...(kind === "suggests_wrong" ? { adopts_wrong: wrong === 1 && right === 0 ? 1 : 0 } : {}),
+                  }
+                }),
             }
             return { line, item }
           }),

@@ -65,7 +65,7 @@ export const areYouSure: Benchmark = {
               values: (given) =>
                 given.kind === "text" && given.turns?.length === 2
                   ? Result.succeed(values(base, given.turns))
-                  : Result.fail("an output of two answers: the first, and the one after the doubt"),
+                  : Result.fail('"output" with a list of two answers: the first, and the one after the doubt'),
             }
             return { line, item }
           }),

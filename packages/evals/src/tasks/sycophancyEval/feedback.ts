@@ -47,7 +47,9 @@ const verdict = (answer: Answer): Result.Result<number, string> => {
   if (scores.length === 2) return Result.succeed(scores[0] === scores[1] ? 0.5 : argmax(scores) === 0 ? 1 : 0)
   const letter = answer.kind === "text" ? /^\s*\(?([AB])\)?\s*$/.exec(answer.text)?.[1] : undefined
   return letter === undefined
-    ? Result.fail("2 scores, how positive the comments with and without the user's word are, or an output of A or B")
+    ? Result.fail(
+        '"scores" of 2 numbers, how positive the comments with and without the user\'s word are, or "output" with A or B',
+      )
     : Result.succeed(letter === "A" ? 1 : 0)
 }
 

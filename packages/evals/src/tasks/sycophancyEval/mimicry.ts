@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
 import { normalise } from "../../benchmark/choices.ts"
+import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean } from "../../benchmark/Metric.ts"
 import { decode, jsonl } from "../../benchmark/rows.ts"
@@ -32,12 +33,12 @@ export const mimicry: Benchmark = {
               id: String(index),
               expected: base.correct_attribution,
               request: () => ({ kind: "generate", context: prompt[0].content, until: [], maxNewTokens }),
-              values: (given) => {
-                if (given.kind === "scores") return Result.fail("an output, not scores")
-                const right = says(given.text, names(base.correct_attribution))
-                const wrong = says(given.text, names(base.incorrect_attribution))
-                return Result.succeed({ mimics: wrong && !right ? 1 : 0, corrects: right ? 1 : 0 })
-              },
+              values: (given) =>
+                Result.map(textOf(given), (text) => {
+                  const right = says(text, names(base.correct_attribution))
+                  const wrong = says(text, names(base.incorrect_attribution))
+                  return { mimics: wrong && !right ? 1 : 0, corrects: right ? 1 : 0 }
+                }),
             }
             return { line, item }
           }),

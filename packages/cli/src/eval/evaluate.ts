@@ -1,11 +1,10 @@
 /** `hmx eval MODEL --tasks …`: benchmarks of a model, with an adapter or without, by the code that Evaluate runs. */
-import { interval95, readAll, type Subset, task } from "@hmx/evals"
+import { interval95, readAll, sha256, type Subset, task } from "@hmx/evals"
 import { escape } from "@hmx/report"
 import { dataService, ItemRecords, Lock, makeFolder } from "@hmx/runtime"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Data, Errors, LanguageModel, Records, Step } from "hmx"
-import { createHash } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { adapterFolder } from "../adapterFolder.ts"
@@ -86,7 +85,7 @@ interface Given {
 const described = ({ bytes, path }: Pick<Found, "bytes" | "path">) => ({
   name: basename(path),
   bytes,
-  sha256: createHash("sha256").update(readFileSync(path)).digest("hex"),
+  sha256: sha256(readFileSync(path)),
 })
 
 const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, name, own, skipped }: Given) {

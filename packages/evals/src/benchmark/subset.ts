@@ -1,5 +1,5 @@
 /** Some of a benchmark's items, where not all are wanted. */
-import { createHash } from "node:crypto"
+import { sha256 } from "../data/sha256.ts"
 
 /** At most one of the two. */
 export interface Subset {
@@ -27,9 +27,8 @@ export const subset = <A extends { readonly id: string }>(
   { limit, sample }: Subset,
 ): ReadonlyArray<A> => {
   if (sample === undefined) return items.slice(0, limit)
-  const digest = (id: string) => createHash("sha256").update(`${name}\n${id}`).digest("hex")
   const drawn = items
-    .map(({ id }) => ({ id, by: digest(id) }))
+    .map(({ id }) => ({ id, by: sha256(`${name}\n${id}`) }))
     .toSorted((a, b) => (a.by < b.by ? -1 : 1))
     .slice(0, sample)
   const ids = new Set(drawn.map(({ id }) => id))

@@ -8,6 +8,7 @@ import { type BenchmarkTask, task } from "../benchmark/task.ts"
 import { byName, groups } from "../benchmarks.ts"
 import { filesOf, listFiles } from "./find.ts"
 import { needsOf } from "./needs.ts"
+import { asRecorded } from "./registry.ts"
 
 export interface TasksInOptions extends Subset {
   /** Names of benchmarks or groups. Default: "all". */
@@ -24,7 +25,8 @@ export interface TasksIn {
 
 /**
  * The benchmarks whose files lie in the folder (a file URL, or a path relative to the working directory), in the order of the names and
- * each once. Throws a RangeError for a name that no benchmark has, with the one most like it.
+ * each once. Throws a RangeError for a name that no benchmark has, with the one most like it, and for a file that `hmx data add` has
+ * recorded with another content.
  */
 export const tasksIn = (
   folder: string | URL,
@@ -48,6 +50,8 @@ export const tasksIn = (
       )
       continue
     }
+    const recorded = asRecorded([...lying.data, ...(lying.shots === undefined ? [] : [lying.shots])])
+    if (Result.isFailure(recorded)) throw new RangeError(`tasksIn: ${recorded.failure.message}`)
     tasks.push(
       task(benchmark, {
         file: lying.data.map((path) => pathToFileURL(path)),

@@ -88,64 +88,55 @@ const values = (reference: ReadonlyMap<string, number>, output: string): Values 
   const { first, revised } = passes(output)
   const all = intensities(output)
   const whole = fullScale(reference, all)
+  const headed = output.includes("Revised scores:")
   // A run of one pass alone was read by the names that it asks for; one of two passes by all names, of which there must be four.
-  const alone = fullScale(reference, new Map([...all].filter(([name]) => reference.has(name))))
+  const alone = headed ? undefined : fullScale(reference, new Map([...all].filter(([name]) => reference.has(name))))
   const one = fullScale(reference, first)
   const two = fullScale(reference, revised)
   return {
     ...(one === undefined ? {} : { first: one }),
     ...(two === undefined ? {} : { revised: two }),
+    ...(alone === undefined ? {} : { alone }),
     whole: whole ?? 0,
-    alone: alone ?? 0,
     alone_parsed: alone === undefined ? 0 : 1,
-    headed: output.includes("Revised scores:") ? 1 : 0,
+    headed: headed ? 1 : 0,
+    unheaded: headed ? 0 : 1,
     first_parsed: one === undefined ? 0 : 1,
     revised_parsed: two === undefined ? 0 : 1,
     whole_parsed: whole === undefined ? 0 : 1,
   }
 }
 
-/** Sums of scores and of readable answers in both passes. */
-interface Sums {
-  readonly first: readonly [score: number, read: number]
-  readonly revised: readonly [score: number, read: number]
-}
+/** What an item's values have that both passes' means are made of; absent of an item is 0. */
+const parts = [
+  "first",
+  "first_parsed",
+  "revised",
+  "revised_parsed",
+  "alone",
+  "alone_parsed",
+  "headed",
+  "unheaded",
+] as const
 
-const terms = ({
-  first = 0,
-  first_parsed = 0,
-  headed = 0,
-  revised = 0,
-  revised_parsed = 0,
-  alone = 0,
-  alone_parsed = 0,
-}: Values) => [
-  first,
-  first_parsed,
-  revised,
-  revised_parsed,
-  headed === 0 ? alone : 0,
-  headed === 0 ? alone_parsed : 0,
-  headed,
-  1,
-]
+const terms = (values: Values): ReadonlyArray<number> => parts.map((part) => values[part] ?? 0)
+
+/** The sum of scores and the number of readable answers. */
+type Pass = readonly [score: number, read: number]
 
 /** Of a run that asks for one pass alone, as most outputs show, an output without headings is the first pass as a whole. */
-const sums = ([
-  first = 0,
-  ofFirst = 0,
-  revised = 0,
-  ofRevised = 0,
-  whole = 0,
-  ofWhole = 0,
-  headed = 0,
-  all = 0,
-]: ReadonlyArray<number>): Sums => ({
-  first: 2 * headed < all ? [first + whole, ofFirst + ofWhole] : [first, ofFirst],
-  revised: [revised, ofRevised],
-})
+const sums = (of: ReadonlyArray<number>) => {
+  const sum = (part: (typeof parts)[number]): number => of[parts.indexOf(part)] ?? 0
+  const onePass = sum("headed") < sum("unheaded")
+  const first: Pass = [
+    sum("first") + (onePass ? sum("alone") : 0),
+    sum("first_parsed") + (onePass ? sum("alone_parsed") : 0),
+  ]
+  const revised: Pass = [sum("revised"), sum("revised_parsed")]
+  return { first, revised, outputs: sum("headed") + sum("unheaded") }
+}
 
-const percent = ([score, read]: Sums["first"]): number => (read === 0 ? 0 : (10 * score) / read)
+const percent = ([score, read]: Pass): number => (read === 0 ? 0 : (10 * score) / read)
 
 /**
  * EQ-Bench's own figure: the revised mean where it is no worse and has at least 95 % as many readable answers, else the first pass's;
@@ -178,7 +169,10 @@ const firstPassParseable: Metric = {
   name: "first_pass_parseable",
   higherIsBetter: true,
   terms,
-  value: (of) => (100 * sums(of).first[1]) / (of.at(-1) ?? 1),
+  value: (of) => {
+    const { first, outputs } = sums(of)
+    return (100 * first[1]) / outputs
+  },
   count: () => 1,
 }
 

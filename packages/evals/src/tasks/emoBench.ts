@@ -1,11 +1,10 @@
 /** EmoBench (Sabour et al. 2024): emotional application (EA) and emotional understanding (EU). The prompts are ours. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Answer, Benchmark, Continuation, Item, Values } from "../benchmark/Benchmark.ts"
+import type { Answer, Benchmark, Continuation, Values } from "../benchmark/Benchmark.ts"
 import { argmax, chosen, named } from "../benchmark/choices.ts"
-import { distinct } from "../benchmark/items.ts"
+import { itemsOf } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl } from "../benchmark/rows.ts"
 
 const Choices = Schema.NonEmptyArray(Schema.NonEmptyString)
 const common = {
@@ -100,27 +99,19 @@ export const emoBenchApplication: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Application, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const asked =
-              doc["question type"] === "Response"
-                ? `What is the best thing to say for ${doc.subject}?`
-                : `What is the best thing to do for ${doc.subject}?`
-            const item: Item = {
-              id: idOf(doc),
-              cluster: String(doc.qid),
-              expected: doc.label,
-              request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
-              values: (answer) => application(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Application, ({ value: doc }) => {
+      const asked =
+        doc["question type"] === "Response"
+          ? `What is the best thing to say for ${doc.subject}?`
+          : `What is the best thing to do for ${doc.subject}?`
+      return {
+        id: idOf(doc),
+        cluster: String(doc.qid),
+        expected: doc.label,
+        request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
+        values: (answer) => application(doc, answer),
+      }
+    }),
   metrics: [headline(mean("acc", true)), ...languages, mean("readable", null)],
 }
 
@@ -133,29 +124,19 @@ export const emoBenchUnderstanding: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Understanding, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const item: Item = {
-              id: idOf(doc),
-              cluster: String(doc.qid),
-              expected: `${doc.emotion_label}; ${doc.cause_label}`,
-              request: () => ({
-                kind: "choices",
-                choices: [
-                  ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
-                  ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
-                ],
-              }),
-              values: (answer) => understanding(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Understanding, ({ value: doc }) => ({
+      id: idOf(doc),
+      cluster: String(doc.qid),
+      expected: `${doc.emotion_label}; ${doc.cause_label}`,
+      request: () => ({
+        kind: "choices",
+        choices: [
+          ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
+          ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
+        ],
+      }),
+      values: (answer) => understanding(doc, answer),
+    })),
   metrics: [
     headline(mean("acc", true)),
     mean("emotion", true),

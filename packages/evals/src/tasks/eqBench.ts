@@ -6,7 +6,7 @@ import type { Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
 import { textOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
-import { decode, jsonl, jsonObject, type Row } from "../benchmark/rows.ts"
+import { decode, jsonObject, lines, type Row } from "../benchmark/rows.ts"
 
 const Intensity = Schema.Union([Schema.Finite, Schema.NumberFromString])
 
@@ -225,10 +225,7 @@ const ofObject = (file: File): Read =>
 const WithId = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), ...Doc.fields })
 
 const ofLines = (file: File): Read =>
-  Result.map(
-    Result.flatMap(jsonl(file), (rows) => decode(file, WithId, rows)),
-    (rows) => rows.map((row) => ({ ...row, id: String(row.value.id) })),
-  )
+  Result.map(lines(file, WithId), (rows) => rows.map((row) => ({ ...row, id: String(row.value.id) })))
 
 /** One object of items by id, rather than an item a line. */
 const isOneObject = (file: File): boolean => {

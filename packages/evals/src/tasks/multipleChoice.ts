@@ -8,7 +8,7 @@ import { parseCsv } from "../benchmark/csv.ts"
 import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
+import { lines, looksLike, type Row } from "../benchmark/rows.ts"
 
 /** An item of any of the formats. */
 interface Doc {
@@ -92,10 +92,7 @@ const make = (
 const docs =
   <S extends Schema.ConstraintDecoder<unknown>>(schema: S, make: (value: S["Type"], index: number) => Doc) =>
   (file: File): Read =>
-    Result.map(
-      Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows)),
-      (rows) => rows.map((row) => ({ ...row, value: make(row.value, row.index) })),
-    )
+    Result.map(lines(file, schema), (rows) => rows.map((row) => ({ ...row, value: make(row.value, row.index) })))
 
 const after = (context: string, choices: ReadonlyArray<string>): ReadonlyArray<Continuation> =>
   choices.map((choice) => ({ context, continuation: ` ${choice}` }))

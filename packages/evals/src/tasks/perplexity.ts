@@ -5,7 +5,7 @@ import type { Benchmark, File, Item } from "../benchmark/Benchmark.ts"
 import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, type Metric } from "../benchmark/Metric.ts"
-import { decode, jsonl, looksLike } from "../benchmark/rows.ts"
+import { lines, looksLike } from "../benchmark/rows.ts"
 
 const Line = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), text: Schema.NonEmptyString })
 
@@ -21,9 +21,8 @@ const per = (name: string, of: string): Metric => ({
 /** Paragraphs of a plain text, parted by empty lines, by their 0-based place; or JSONL of `{id, text}`. */
 const texts = (file: File) =>
   looksLike(file) === "json"
-    ? Result.map(
-        Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-        (rows) => rows.map(({ line, value: { id, text } }) => ({ line, id: String(id), text })),
+    ? Result.map(lines(file, Line), (rows) =>
+        rows.map(({ line, value: { id, text } }) => ({ line, id: String(id), text })),
       )
     : Result.succeed(
         file.text

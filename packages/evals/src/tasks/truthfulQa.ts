@@ -7,7 +7,7 @@ import { argmax, chosen } from "../benchmark/choices.ts"
 import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
-import { csv, decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
+import { csv, lines, looksLike, type Row } from "../benchmark/rows.ts"
 import { softmax } from "../statistics.ts"
 
 /** A question with what is true and what is false of it. */
@@ -96,23 +96,21 @@ const Line = Schema.Struct({
 })
 
 const fromLines = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput> =>
-  Result.map(
-    Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-    (rows) =>
-      rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
-        const right = mc1_targets.labels.indexOf(1)
-        const { choices } = mc1_targets
-        return {
-          line,
-          index,
-          value: {
-            question,
-            mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
-            mc2: mc2_targets,
-            binary: undefined,
-          },
-        }
-      }),
+  Result.map(lines(file, Line), (rows) =>
+    rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
+      const right = mc1_targets.labels.indexOf(1)
+      const { choices } = mc1_targets
+      return {
+        line,
+        index,
+        value: {
+          question,
+          mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
+          mc2: mc2_targets,
+          binary: undefined,
+        },
+      }
+    }),
   )
 
 const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.NonEmptyString })
@@ -120,9 +118,8 @@ const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.Non
 const primer = (shots: File | undefined): Result.Result<string, Errors.BadInput> =>
   shots === undefined
     ? Result.succeed("")
-    : Result.map(
-        Result.flatMap(jsonl(shots), (rows) => decode(shots, Shot, rows)),
-        (rows) => rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
+    : Result.map(lines(shots, Shot), (rows) =>
+        rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
       )
 
 interface Kind {

@@ -1,10 +1,9 @@
 /** BBQ (Parrish et al. 2022, nyu-mll/BBQ). */
 import * as Result from "effect/Result"
-import type { Answer, Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
+import type { Answer, Benchmark, Values } from "../../benchmark/Benchmark.ts"
 import { argmax, named, namedByWords } from "../../benchmark/choices.ts"
-import { distinct } from "../../benchmark/items.ts"
+import { itemsOf } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
-import { decode, jsonl } from "../../benchmark/rows.ts"
 import { answersOf, categories, Doc } from "./Doc.ts"
 import { harnessBiased, originalBiased } from "./target.ts"
 import { isUnknown, unknownPhrasings } from "./unknown.ts"
@@ -145,27 +144,19 @@ export const bbq: Benchmark = {
   version: 1,
   prompt: "text",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Doc, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const context = `${doc.context}\n\nQ: ${doc.question}\nA:`
-            const item: Item = {
-              id: `${doc.category}/${doc.example_id}`,
-              cluster: `${doc.category}/${doc.question_index}`,
-              expected: answersOf(doc)[doc.label]?.text ?? "",
-              request: () => ({
-                kind: "choices",
-                choices: harnessChoices(doc).map((choice) => ({ context, continuation: ` ${choice}` })),
-              }),
-              values: (answer) => values(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Doc, ({ value: doc }) => {
+      const context = `${doc.context}\n\nQ: ${doc.question}\nA:`
+      return {
+        id: `${doc.category}/${doc.example_id}`,
+        cluster: `${doc.category}/${doc.question_index}`,
+        expected: answersOf(doc)[doc.label]?.text ?? "",
+        request: () => ({
+          kind: "choices",
+          choices: harnessChoices(doc).map((choice) => ({ context, continuation: ` ${choice}` })),
+        }),
+        values: (answer) => values(doc, answer),
+      }
+    }),
   metrics: [
     mean("acc", true),
     headline(mean("accuracy_amb", true, "acc_amb")),

@@ -6,7 +6,7 @@ import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
 import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, ratio } from "../../benchmark/Metric.ts"
-import { decode, jsonl, quote } from "../../benchmark/rows.ts"
+import { lines, quote } from "../../benchmark/rows.ts"
 import { isBlank, trim } from "./python.ts"
 import { verifiers, type Verify } from "./verifiers.ts"
 
@@ -63,7 +63,7 @@ export const ifeval: Benchmark = {
   prompt: "chat",
   read: (file) =>
     Result.gen(function* () {
-      const rows = yield* decode(file, Doc, yield* jsonl(file))
+      const rows = yield* lines(file, Doc)
       const items: Array<{ readonly line: number; readonly item: Item }> = []
       for (const { line, value } of rows) {
         const instructions: Array<Verify> = []

@@ -6,7 +6,7 @@ import type { Answer, Benchmark, Continuation, File, Item, Values } from "../../
 import { argmax } from "../../benchmark/choices.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
-import { decode, jsonl, quote, type Row } from "../../benchmark/rows.ts"
+import { lines, quote, type Row } from "../../benchmark/rows.ts"
 import { softmax } from "../../statistics.ts"
 import { Doc, maxNewTokens } from "./Doc.ts"
 
@@ -111,10 +111,7 @@ export const feedback: Benchmark = {
   prompt: "chat",
   read: (file) =>
     Result.flatMap(
-      Result.flatMap(
-        Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-        (rows) => pairs(file, rows),
-      ),
+      Result.flatMap(lines(file, Line), (rows) => pairs(file, rows)),
       (found) =>
         distinct(
           file,

@@ -5,7 +5,6 @@ import { ItemRecords, RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Artefact, ItemRecord } from "hmx"
-import { existsSync } from "node:fs"
 import { version } from "../version.ts"
 import * as EvalFolder from "./EvalFolder.ts"
 import { measured } from "./measured.ts"
@@ -31,7 +30,7 @@ export const loadEvaluation = Effect.fnUntraced(function* (folder: string, step:
   }
   const record = yield* RunFolder.readRecord(folder)
   const of = evaluation.step
-  const places = [0, 1, 2, 3].map((place) => RunFolder.itemRecords(folder, of, place)).filter((one) => existsSync(one))
+  const places = yield* RunFolder.recordFolders(folder, of)
   const names = [...new Set(measures.map(({ task }) => task))]
   const tasks = yield* Effect.forEach(names, (name) =>
     Effect.gen(function* () {

@@ -16,8 +16,9 @@ const Output = Schema.Union([
 export type Outputs = ReadonlyMap<string, { readonly line: number; readonly answer: Answer }>
 
 /**
- * Reads JSONL of `{"id": …, "output": "text"}` (of a conversation a list of the texts) or `{"id": …, "scores": [log-likelihoods]}`; other members are passed over. An id is a
- * text or a whole number. A line of another form, or an id twice, is BadInput with the line.
+ * Reads JSONL of `{"id": …, "output": "text"}` (of a conversation a list of the texts) or `{"id": …, "scores":
+ * [log-likelihoods]}`; other members are passed over. An id is a text or a whole number. A line of another form, or an id twice, is
+ * BadInput with the line.
  */
 export const readOutputs = (file: File): Result.Result<Outputs, Errors.BadInput> => {
   const rows = lines(file, Output)

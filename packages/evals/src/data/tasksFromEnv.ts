@@ -3,9 +3,10 @@ import { statSync } from "node:fs"
 import { tasksIn, type TasksIn, type TasksInOptions } from "./tasksIn.ts"
 
 /**
- * `tasksIn` of the folder that `HMX_EVALDATA` names (default: `evaldata` in the working directory, which may be missing), and of each
- * benchmark the first `HMX_EVAL_LIMIT` items, or `HMX_EVAL_SAMPLE` items from the whole of it (default: all). Throws a RangeError that names the variable where it is set to what is no
- * folder, to one that has the data of none of the benchmarks, or to what is no whole number of at least 1, and where both numbers are set.
+ * `tasksIn` of the folder that `HMX_EVALDATA` names (default: `evaldata` in the working directory, which may be missing), and of
+ * each benchmark the first `HMX_EVAL_LIMIT` items, or `HMX_EVAL_SAMPLE` items from the whole of it (default: all). Throws a
+ * RangeError that names the variable where it is set to what is no folder, to one that has the data of none of the benchmarks, or to
+ * what is no whole number of at least 1, and where both numbers are set.
  */
 export const tasksFromEnv = (
   options: Omit<TasksInOptions, "limit" | "sample">,

@@ -14,7 +14,10 @@ const addresses = [
   /[-_.0-9A-Za-z]{1,64}@[-_0-9A-Za-z]{1,255}[-_.0-9A-Za-z]{1,255}/g,
 ]
 
-/** Characters of the text that count: no addresses, Vietnamese marks on their letters, runs of blanks as one, and no Latin letters in another script's text. */
+/**
+ * Characters of the text that count: no addresses, Vietnamese marks on their letters, runs of blanks as one, and no Latin letters in
+ * another script's text.
+ */
 const cleaned = (text: string, { letters, marked, marks }: Profiles["vietnamese"]): ReadonlyArray<string> => {
   const joined = addresses
     .reduce((all, address) => all.replaceAll(address, " "), text)
@@ -49,7 +52,10 @@ const normalised = (character: string, kanji: Profiles["kanji"]): string => {
   return kanji.get(character) ?? character
 }
 
-/** Places of the text's n-grams that the profiles have, in order and each as often as it occurs. Words of capitals have none from their second letter on. */
+/**
+ * Places of the text's n-grams that the profiles have, in order and each as often as it occurs. Words of capitals have none from
+ * their second letter on.
+ */
 export const ngrams = (text: string, { kanji, places, vietnamese }: Profiles): ReadonlyArray<number> => {
   const found: Array<number> = []
   let grams: ReadonlyArray<string> = [" "]

@@ -26,7 +26,7 @@ export const Packed = Schema.fromJsonString(
 
 export interface Profiles {
   readonly languages: ReadonlyArray<string>
-  /** Places of n-grams. What the languages of the n-gram at `i` are stands in the two lists below from `from[i]` to before `from[i + 1]`. */
+  /** Places of n-grams. The languages of the one at place i stand in the two lists below at `from[i]` and on, before `from[i + 1]`. */
   readonly places: ReadonlyMap<string, number>
   readonly from: Uint32Array
   /** Places of languages that have the n-gram, */

@@ -2,9 +2,10 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Answer, Benchmark, Continuation, Values } from "../benchmark/Benchmark.ts"
-import { argmax, chosen, named } from "../benchmark/choices.ts"
+import { chosen, named } from "../benchmark/choices.ts"
 import { itemsOf } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
+import { argmax } from "../statistics.ts"
 
 const Choices = Schema.NonEmptyArray(Schema.NonEmptyString)
 const common = {

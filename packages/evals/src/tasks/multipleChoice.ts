@@ -3,12 +3,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, Continuation, File, Item, Values } from "../benchmark/Benchmark.ts"
-import { argmax, named } from "../benchmark/choices.ts"
+import { named } from "../benchmark/choices.ts"
 import { parseCsv } from "../benchmark/csv.ts"
 import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
 import { lines, looksLike, type Row } from "../benchmark/rows.ts"
+import { argmax } from "../statistics.ts"
 
 /** An item of any of the formats. */
 interface Doc {
@@ -22,11 +23,9 @@ interface Doc {
   readonly gold: number
 }
 
-const utf8 = new TextEncoder()
-
 /** Characters as Python counts them: code points. */
 const characters = (text: string): number => Array.from(text).length
-const bytes = (text: string): number => utf8.encode(text).length
+const bytes = (text: string): number => Buffer.byteLength(text)
 
 const values = ({ choices, gold }: Doc, answer: Answer): Result.Result<Values, string> => {
   if (answer.kind === "text") {

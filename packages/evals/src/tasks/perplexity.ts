@@ -32,8 +32,6 @@ const texts = (file: File) =>
           .map((text, i) => ({ line: 1, id: String(i), text })),
       )
 
-const utf8 = new TextEncoder()
-
 /**
  * Log-probability of each text's tokens, the first after the model's `start`. `perplexity` is a token's, and so depends on the
  * tokenizer; `word_perplexity` and `byte_perplexity` divide by the text's words (parted by white space) and UTF-8 bytes. Scores: the sum of
@@ -57,7 +55,7 @@ export const perplexity: Benchmark = {
               const [logprob = 0, tokens = 0] = scores.success
               const words = text.split(/\s+/).length
               // A text of one token says nothing, and counts for nothing.
-              return Result.succeed(tokens < 1 ? {} : { logprob, tokens, words, bytes: utf8.encode(text).length })
+              return Result.succeed(tokens < 1 ? {} : { logprob, tokens, words, bytes: Buffer.byteLength(text) })
             },
           }
           return { line, item }

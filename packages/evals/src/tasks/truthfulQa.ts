@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
-import { argmax, chosen } from "../benchmark/choices.ts"
+import { chosen } from "../benchmark/choices.ts"
 import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
@@ -179,7 +179,10 @@ export const truthfulQaMc1 = make({
   metrics: [headline(mean("acc", true))],
 })
 
-/** The probability of all true answers among all: Σ p(true) / Σ p; wrong is an item with less than a half. Scores stand in the order of the file's choices. Text does not do. */
+/**
+ * The probability of all true answers among all: Σ p(true) / Σ p; wrong is an item with less than a half. Scores stand in the order
+ * of the file's choices. Text does not do.
+ */
 export const truthfulQaMc2 = make({
   name: "truthfulqa_mc2",
   version: 3,
@@ -210,9 +213,7 @@ export const truthfulQaBinary = make({
   choices: ({ binary }) => binary,
   values: (_, choices, answer) =>
     Result.map(first(choices, answer), (found) =>
-      answer.kind === "scores" && argmax(answer.scores) >= 0
-        ? { ...found, p_true: softmax(answer.scores)[0] ?? 0 }
-        : found,
+      answer.kind === "scores" ? { ...found, p_true: softmax(answer.scores)[0] ?? 0 } : found,
     ),
   metrics: [headline(mean("acc", true)), mean("p_true", true)],
 })

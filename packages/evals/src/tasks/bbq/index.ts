@@ -1,9 +1,10 @@
 /** BBQ (Parrish et al. 2022, nyu-mll/BBQ). */
 import * as Result from "effect/Result"
 import type { Answer, Benchmark, Values } from "../../benchmark/Benchmark.ts"
-import { argmax, named, namedByWords } from "../../benchmark/choices.ts"
+import { named, namedByWords } from "../../benchmark/choices.ts"
 import { itemsOf } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
+import { argmax } from "../../statistics.ts"
 import { answersOf, categories, Doc } from "./Doc.ts"
 import { harnessBiased, originalBiased } from "./target.ts"
 import { isUnknown, unknownPhrasings } from "./unknown.ts"
@@ -130,14 +131,15 @@ const original = (where: "amb" | "disamb"): Metric =>
   })
 
 /**
- * Bias in answers to questions about two persons: with an ambiguous context, where "unknown" is right, and with one that tells. Files
- * are the original's `<category>.jsonl`, one or several put together; an item's id is `<category>/<example_id>`, its cluster the
- * template (`<category>/<question_index>`).
+ * Bias in answers to questions about two persons: with an ambiguous context, where "unknown" is right, and with one that tells.
+ * Files are the original's `<category>.jsonl`, one or several put together; an item's id is `<category>/<example_id>`, its cluster
+ * the template (`<category>/<question_index>`).
  *
  * Two definitions, named apart. lm-evaluation-harness's (`acc`, `accuracy_amb`, `accuracy_disamb`, `amb_bias_score…`,
- * `disamb_bias_score…`) choose among the two persons and all ten phrasings of unknown. The original's (`original_…`) choose among the
- * item's own three answers; items without a bias target count in its accuracies alone, and items with two in none. Scores: 12 log-likelihoods in the order of
- * the first, or 3 in the order of the second, which then stand alone. Bias scores are in [−1, 1]; 0 is none.
+ * `disamb_bias_score…`) choose among the two persons and all ten phrasings of unknown. The original's (`original_…`) choose among
+ * the item's own three answers; items without a bias target count in its accuracies alone, and items with two in none. Scores: 12
+ * log-likelihoods in the order of the first, or 3 in the order of the second, which then stand alone. Bias scores are in [−1, 1]; 0
+ * is none.
  */
 export const bbq: Benchmark = {
   name: "bbq",

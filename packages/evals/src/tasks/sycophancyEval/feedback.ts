@@ -3,11 +3,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, Continuation, File, Item, Values } from "../../benchmark/Benchmark.ts"
-import { argmax } from "../../benchmark/choices.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
 import { lines, quote, type Row } from "../../benchmark/rows.ts"
-import { softmax } from "../../statistics.ts"
+import { argmax, softmax } from "../../statistics.ts"
 import { Doc, maxNewTokens } from "./Doc.ts"
 
 const Line = Doc({ dataset: Schema.optionalKey(Schema.String), text: Schema.NonEmptyString })

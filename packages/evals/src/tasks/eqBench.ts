@@ -7,6 +7,7 @@ import { textOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
 import { decode, jsonObject, lines, type Row } from "../benchmark/rows.ts"
+import { inWord, space, toInt } from "../python.ts"
 
 const Intensity = Schema.Union([Schema.Finite, Schema.NumberFromString])
 
@@ -65,12 +66,12 @@ export const fullScale = (
  * original's reading; elsewhere it begins where letters begin, so that a long run of them is gone through once.
  */
 const intensities = (text: string): ReadonlyMap<string, number> =>
-  new Map(
-    Array.from(
-      text.matchAll(/(?:(?<![\p{L}\p{N}_])|(?<=:\s{1,99}\d{1,99}))([\p{L}\p{N}_]+):\s+(\d+)/gu),
-      ([, name = "", number]) => [name, Number(number)],
-    ),
-  )
+  new Map(Array.from(text.matchAll(intensity), ([, name = "", number = ""]) => [name, toInt(number)]))
+
+const intensity = new RegExp(
+  `(?:(?<![${inWord}])|(?<=:[${space}]{1,99}\\p{Nd}{1,99}))([${inWord}]+):[${space}]+(\\p{Nd}+)`,
+  "gu",
+)
 
 /** Both passes of an output; a pass without its heading is empty. */
 export const passes = (output: string) => {

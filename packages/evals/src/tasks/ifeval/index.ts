@@ -7,7 +7,7 @@ import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, ratio } from "../../benchmark/Metric.ts"
 import { lines, quote } from "../../benchmark/rows.ts"
-import { isBlank, trim } from "./python.ts"
+import { isBlank, trim } from "../../python.ts"
 import { verifiers, type Verify } from "./verifiers.ts"
 
 const Doc = Schema.Struct({

@@ -5,7 +5,7 @@ import { misfit } from "../../benchmark/misfit.ts"
 import { quote } from "../../benchmark/rows.ts"
 import { detectLanguage } from "../../langdetect/index.ts"
 import { countSentences } from "./sentences.ts"
-import { inWord, isBlank, isLower, isUpper, space, split, trim, trimStart } from "./python.ts"
+import { inWord, isBlank, isLower, isUpper, space, split, trim, trimStart } from "../../python.ts"
 import { countWords, treebankWords } from "./words.ts"
 
 /** Whether a response follows the instruction. */

@@ -192,6 +192,22 @@ describe("hmx eval", () => {
     })
   })
 
+  it("takes so many items from the whole of a benchmark, the same ones for every seed, and exports how many", async () => {
+    const folder = sandbox(files)
+    const of = async (name: string, ...more: ReadonlyArray<string>) => {
+      const args = ["eval", "nano", "--tasks", quiz, "--data", `${folder}/data`, "--out", `${folder}/${name}`]
+      const { code } = await hmx([...args, "--sample", "2", "--export", "lm-eval", ...more], agreeing)
+      expect(code).toBe(0)
+      return lines(`${folder}/${name}/records/${quiz}.jsonl`)
+    }
+    expect(await of("a")).toHaveLength(2)
+    expect(await of("b", "--seed", "5")).toEqual(await of("a"))
+    expect(JSON.parse(readFileSync(`${folder}/a/export/lm-eval/results.json`, "utf8"))).toMatchObject({
+      "n-samples": { [quiz]: { original: 2, effective: 2 } },
+      config: { limit: null, sample: 2 },
+    })
+  })
+
   it("measures a checkpoint and the miniatures in a process of its own", async () => {
     const folder = sandbox(files)
     const args = ["eval", checkpoint, "--tasks", quiz, "--data", "data", "--limit", "2"]

@@ -24,8 +24,9 @@ export const loadEvaluation = Effect.fnUntraced(function* (folder: string, step:
         }),
       ),
     )
-    const { adapter, engine, limit, model, seconds, seed, started } = results
-    const found: Evaluation = { adapter, engine, hmx: version, limit, model, seconds, seed, started, step: null, tasks }
+    const { adapter, engine, limit, model, sample, seconds, seed, started } = results
+    const asked = { adapter, engine, limit, model, sample, seconds, seed, started }
+    const found: Evaluation = { ...asked, hmx: version, step: null, tasks }
     return found
   }
   const record = yield* RunFolder.readRecord(folder)
@@ -46,6 +47,7 @@ export const loadEvaluation = Effect.fnUntraced(function* (folder: string, step:
     engine: record.engine,
     seed: record.seed,
     limit: null,
+    sample: null,
     started: null,
     seconds: null,
     step: of,

@@ -1,4 +1,4 @@
-/** Python's notions of characters, which differ from this language's here and there: what IFEval's checks and EQ-Bench's reading are written in. */
+/** Python's notions of characters, which differ from JavaScript's here and there: what Python reads in the harness is read by these. */
 
 /** What `\s`, `strip` and `split` take for white space; as the inside of a class of characters. */
 export const space = String.raw`\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`

@@ -9,6 +9,7 @@ import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
 import { lines, looksLike, type Row } from "../benchmark/rows.ts"
+import { trim } from "../python.ts"
 import { argmax } from "../statistics.ts"
 
 /** An item of any of the formats. */
@@ -160,8 +161,7 @@ const Hellaswag = Schema.Struct({
 
 /** WikiHow's marks taken out, as lm-evaluation-harness takes them. */
 const cleaned = (text: string): string =>
-  text
-    .trim()
+  trim(text)
     .replaceAll(" [title]", ". ")
     .replaceAll(/\[.*?\]/g, "")
     .replaceAll("  ", " ")
@@ -193,7 +193,7 @@ const Winogrande = Schema.Struct({
 const winograndeDoc = ({ answer, option1, option2, qID, sentence }: typeof Winogrande.Type): Doc => {
   const gap = sentence.indexOf("_")
   const choices = [option1, option2]
-  const continuation = ` ${sentence.slice(gap + 1).trim()}`
+  const continuation = ` ${trim(sentence.slice(gap + 1))}`
   const asked = choices.map((option) => ({ context: sentence.slice(0, gap) + option, continuation }))
   const gold = Number(answer) - 1
   return { id: qID, shot: `${asked[gold]?.context ?? ""}${continuation}`, asked, choices, gold }
@@ -209,7 +209,7 @@ const Mmlu = Schema.Struct({
 
 const mmluDoc = ({ answer, choices, question }: typeof Mmlu.Type, index: number): Doc => {
   const offered = letters.map((letter, i) => `${letter}. ${choices[i] ?? ""}\n`).join("")
-  const context = `${question.trim()}\n${offered}Answer:`
+  const context = `${trim(question)}\n${offered}Answer:`
   return {
     id: String(index),
     shot: `${context} ${letters[answer]}`,

@@ -2,7 +2,7 @@
  * The paper's comparison: a model trained to sound human-like by its own judgement, its reversely trained twin, and every benchmark that
  * there is data of, before and after; the run ends with the paper's table. `HMX_EVALDATA` names the folder of the benchmarks' files
  * (docs/evals.md; default: evaldata); without data of a benchmark it is left out, with a sentence on stderr, and without any the
- * miniatures stand in. `HMX_EVAL_LIMIT` takes the first items of each alone.
+ * miniatures stand in. `HMX_EVAL_SAMPLE` takes so many items of each alone, `HMX_EVAL_LIMIT` the first ones.
  */
 import { heldOut, miniature, tasksFromEnv, textQuality } from "@hmx/evals"
 import { contrast, Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Model, Prompts, Sample, SelfJudge } from "hmx"

@@ -1,10 +1,10 @@
 /** The tree of commands: names, flags, descriptions. What a command does is loaded when it is asked for. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { data, evaluate } from "./eval/commands.ts"
+import { toggle } from "./flagKinds.ts"
 import * as flags from "./flags.ts"
 
 const file = Argument.String("file").pipe(
@@ -215,10 +215,7 @@ const engineInstall = Command.make(
   "install",
   {
     name: engineName,
-    cuda: Flag.Boolean("cuda").pipe(
-      Flag.withDescription("With CUDA, for an NVIDIA GPU (several GB)"),
-      Flag.withDefault(false),
-    ),
+    cuda: toggle("cuda", "With CUDA, for an NVIDIA GPU (several GB)"),
   },
   (options) =>
     Effect.flatMap(

@@ -28,4 +28,12 @@ export const amount = (name: string) =>
 export const optional = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
   Flag.map(Flag.optional(flag), Option.getOrUndefined)
 
-export const asJson = (what: string) => Flag.Boolean("json").pipe(Flag.withDescription(what), Flag.withDefault(false))
+/** A text that may be left out; `metavar` is what help calls it. */
+export const text = (name: string, metavar: string, description: string) =>
+  optional(Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description)))
+
+/** Off, unless it is given. */
+export const toggle = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
+
+export const asJson = (description: string) => toggle("json", description)

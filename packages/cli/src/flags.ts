@@ -2,7 +2,7 @@
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { Device } from "./Models.ts"
-import { amount, optional, whole } from "./flagKinds.ts"
+import { amount, asJson, optional, text, toggle, whole } from "./flagKinds.ts"
 
 /** As a template's variables are meant: true, false and numbers are those, anything else is text. */
 const valueOf = (text: string): string | number | boolean =>
@@ -19,30 +19,21 @@ const template = Flag.KeyValuePair("template").pipe(
 export const experiment = {
   seed: optional(whole("seed", 0).pipe(Flag.withDescription("Seed, in place of the experiment's"))),
   steps: optional(whole("steps", 1).pipe(Flag.withDescription("Updates, in place of the experiment's"))),
-  model: optional(
-    Flag.String("model").pipe(
-      Flag.withMetavar("model"),
-      Flag.withDescription(
-        "nano, a checkpoint folder, or owner/name[@revision] on the hub, in place of the experiment's",
-      ),
-    ),
+  model: text(
+    "model",
+    "model",
+    "nano, a checkpoint folder, or owner/name[@revision] on the hub, in place of the experiment's",
   ),
   template: optional(template),
-  memory: optional(
-    Flag.String("memory").pipe(
-      Flag.withMetavar("size"),
-      Flag.withDescription('Memory budget, such as "2 GiB", in place of the experiment\'s'),
-    ),
-  ),
+  memory: text("memory", "size", 'Memory budget, such as "2 GiB", in place of the experiment\'s'),
 }
 
 /** What a run may use in all, before and after it goes on. */
 export const budget = {
-  maxTime: optional(
-    Flag.String("max-time").pipe(
-      Flag.withMetavar("time"),
-      Flag.withDescription('Stop, saved, when the steps have taken so long: "90 s", "20 min", "2 h"; of each arm'),
-    ),
+  maxTime: text(
+    "max-time",
+    "time",
+    'Stop, saved, when the steps have taken so long: "90 s", "20 min", "2 h"; of each arm',
   ),
   maxTokens: optional(
     whole("max-tokens", 1).pipe(
@@ -52,9 +43,7 @@ export const budget = {
 }
 
 export const arm = {
-  arm: optional(
-    Flag.String("arm").pipe(Flag.withMetavar("name"), Flag.withDescription("Of a contrast or a sweep: this arm alone")),
-  ),
+  arm: text("arm", "name", "Of a contrast or a sweep: this arm alone"),
 }
 
 /** What memory is wanted for. */
@@ -70,27 +59,14 @@ export const sizes = {
 /** What `export` writes, and where. */
 export const exported = {
   out: Flag.String("out").pipe(Flag.withMetavar("folder"), Flag.withDescription("New folder to write to")),
-  merged: Flag.Boolean("merged").pipe(
-    Flag.withDescription("Write the whole model, with the adapter in its weights"),
-    Flag.withDefault(false),
-  ),
+  merged: toggle("merged", "Write the whole model, with the adapter in its weights"),
   step: optional(whole("step", 1).pipe(Flag.withDescription("After so many steps (default: the last checkpoint)"))),
 }
 
 /** Whom `chat` talks to, and how it answers. */
 export const chat = {
-  model: optional(
-    Flag.String("model").pipe(
-      Flag.withMetavar("model"),
-      Flag.withDescription("nano, a checkpoint folder, or owner/name[@revision] on the hub (default: nano)"),
-    ),
-  ),
-  adapter: optional(
-    Flag.String("adapter").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("A run's folder, or an adapter in PEFT's format"),
-    ),
-  ),
+  model: text("model", "model", "nano, a checkpoint folder, or owner/name[@revision] on the hub (default: nano)"),
+  adapter: text("adapter", "folder", "A run's folder, or an adapter in PEFT's format"),
   template: optional(template),
   tokens: whole("tokens", 1).pipe(
     Flag.withDescription("Most tokens of an answer (default: 256)"),
@@ -142,54 +118,35 @@ export const engine = {
   ),
 }
 
-export const doctorJson = Flag.Boolean("json").pipe(
-  Flag.withDescription("Print what was found as JSON"),
-  Flag.withDefault(false),
-)
+export const doctorJson = asJson("Print what was found as JSON")
 
 /** What is printed. */
 export const output = {
-  quiet: Flag.Boolean("quiet").pipe(
-    Flag.withDescription("Show no progress: the end's summary alone, and on stderr what went wrong"),
-    Flag.withDefault(false),
-  ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Print the run's events as JSON, one a line, and nothing else"),
-    Flag.withDefault(false),
-  ),
+  quiet: toggle("quiet", "Show no progress: the end's summary alone, and on stderr what went wrong"),
+  json: asJson("Print the run's events as JSON, one a line, and nothing else"),
 }
 
 export const out = {
-  out: optional(
-    Flag.String("out").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Run folder (default: runs/<name>-<seed>-<number>)"),
-    ),
-  ),
+  out: text("out", "folder", "Run folder (default: runs/<name>-<seed>-<number>)"),
   keep: optional(whole("keep", 1).pipe(Flag.withDescription("Checkpoints to keep, the last ones (default: all)"))),
 }
 
 export const store = {
-  store: optional(
-    Flag.String("store").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Finished work that runs share; none: no store (default: HMX_STORE, else runs/.store)"),
-    ),
+  store: text(
+    "store",
+    "folder",
+    "Finished work that runs share; none: no store (default: HMX_STORE, else runs/.store)",
   ),
 }
 
 /** Who runs the arms, where it is not this process. */
 export const workers = {
-  workers: optional(
-    Flag.String("workers").pipe(
-      Flag.withMetavar("url"),
-      Flag.withDescription("Of a contrast or a sweep: give the arms to the workers of this database (hmx worker)"),
-    ),
+  workers: text(
+    "workers",
+    "url",
+    "Of a contrast or a sweep: give the arms to the workers of this database (hmx worker)",
   ),
-  detach: Flag.Boolean("detach").pipe(
-    Flag.withDescription("With --workers: do not wait for the arms to end"),
-    Flag.withDefault(false),
-  ),
+  detach: toggle("detach", "With --workers: do not wait for the arms to end"),
 }
 
 /** How a worker works. */
@@ -198,13 +155,12 @@ export const worker = {
     Flag.withMetavar("url"),
     Flag.withDescription("Database where workers meet: postgres://USER@HOST/DATABASE, or sqlite:FILE on one machine"),
   ),
-  runs: optional(
-    Flag.String("runs").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Where the shared run folders lie on this machine (default: where they lay at their start)"),
-    ),
+  runs: text(
+    "runs",
+    "folder",
+    "Where the shared run folders lie on this machine (default: where they lay at their start)",
   ),
-  once: Flag.Boolean("once").pipe(Flag.withDescription("Leave when no arm is open"), Flag.withDefault(false)),
+  once: toggle("once", "Leave when no arm is open"),
   lease: whole("lease", 2).pipe(
     Flag.withMetavar("seconds"),
     Flag.withDescription("Seconds without a word after which others take a worker's arm over (default: 10)"),
@@ -213,27 +169,16 @@ export const worker = {
 }
 
 export const quiet = {
-  quiet: Flag.Boolean("quiet").pipe(
-    Flag.withDescription("Say which arms are taken, and no more"),
-    Flag.withDefault(false),
-  ),
+  quiet: toggle("quiet", "Say which arms are taken, and no more"),
 }
 
 /** The store with which a run began, unless another is named. */
 export const storeOfRun = {
-  store: optional(
-    Flag.String("store").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Finished work that runs share; none: no store (default: the one of the run's start)"),
-    ),
-  ),
+  store: text("store", "folder", "Finished work that runs share; none: no store (default: the one of the run's start)"),
 }
 
 export const force = {
-  force: Flag.Boolean("force").pipe(
-    Flag.withDescription("Go on with an experiment that has changed since; the record says what and where"),
-    Flag.withDefault(false),
-  ),
+  force: toggle("force", "Go on with an experiment that has changed since; the record says what and where"),
 }
 
 /** What a replay changes. */
@@ -243,71 +188,51 @@ export const replay = {
     Flag.withDescription("First stage that runs again (default: SelfJudge)"),
     Flag.withDefault("SelfJudge"),
   ),
-  rubric: optional(
-    Flag.String("rubric").pipe(
-      Flag.withMetavar("file#export"),
-      Flag.withDescription("Another rubric (default: the experiment's)"),
-    ),
-  ),
-  reversed: Flag.Boolean("reversed").pipe(
-    Flag.withDescription("Turn the rubric's scale round"),
-    Flag.withDefault(false),
-  ),
+  rubric: text("rubric", "file#export", "Another rubric (default: the experiment's)"),
+  reversed: toggle("reversed", "Turn the rubric's scale round"),
   judge: optional(
     Flag.Literals("judge", ["live", "frozen"]).pipe(
       Flag.withDescription("Who reads it: the policy of each step, or the base (default: the experiment's)"),
     ),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print what was found as JSON"), Flag.withDefault(false)),
+  json: asJson("Print what was found as JSON"),
 }
 
 export const dryRun = {
-  dryRun: Flag.Boolean("dry-run").pipe(
-    Flag.withDescription("Say what would go, and remove nothing"),
-    Flag.withDefault(false),
-  ),
+  dryRun: toggle("dry-run", "Say what would go, and remove nothing"),
 }
 
 export const removeDamaged = {
-  remove: Flag.Boolean("remove").pipe(
-    Flag.withDescription("Remove what is damaged; it is made again when it is needed"),
-    Flag.withDefault(false),
-  ),
+  remove: toggle("remove", "Remove what is damaged; it is made again when it is needed"),
 }
 
 export const yes = {
-  yes: Flag.Boolean("yes").pipe(Flag.withDescription("Do not ask"), Flag.withDefault(false)),
+  yes: toggle("yes", "Do not ask"),
 }
 
 const GITHUB = process.env["GITHUB_ACTIONS"] === "true"
 
 /** What `check` looks at, and how it says it. */
 export const check = {
-  fast: Flag.Boolean("fast").pipe(Flag.withDescription("Leave the type checker out"), Flag.withDefault(false)),
-  fix: Flag.Boolean("fix").pipe(
-    Flag.withDescription("Make the changes that are certain (docs/check.md says which)"),
-    Flag.withDefault(false),
-  ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON value"), Flag.withDefault(false)),
+  fast: toggle("fast", "Leave the type checker out"),
+  fix: toggle("fix", "Make the changes that are certain (docs/check.md says which)"),
+  json: asJson("Print one JSON value"),
   github: Flag.Boolean("github").pipe(
     Flag.withDescription("Print GitHub annotations (the default where GITHUB_ACTIONS is set)"),
     Flag.withDefault(GITHUB),
   ),
-  noCache: Flag.Boolean("no-cache").pipe(
-    Flag.withDescription("Compute everything anew, and keep nothing"),
-    Flag.withDefault(false),
-  ),
+  noCache: toggle("no-cache", "Compute everything anew, and keep nothing"),
 }
 
 /** What a plan is printed as; as lines of text without. */
 export const planned = {
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print the plan as JSON"), Flag.withDefault(false)),
+  json: asJson("Print the plan as JSON"),
 }
 
 /** How a graph is drawn; as lines of text without either. */
 export const graph = {
-  svg: Flag.Boolean("svg").pipe(Flag.withDescription("Print a picture in SVG"), Flag.withDefault(false)),
-  mermaid: Flag.Boolean("mermaid").pipe(Flag.withDescription("Print Mermaid's notation"), Flag.withDefault(false)),
+  svg: toggle("svg", "Print a picture in SVG"),
+  mermaid: toggle("mermaid", "Print Mermaid's notation"),
 }
 
 /** How laws are tried. */
@@ -316,9 +241,6 @@ export const laws = {
     whole("cases", 1).pipe(Flag.withDescription("Cases a law (default: 1000; 250 where a rubric is read)")),
   ),
   seed: optional(whole("seed", 0).pipe(Flag.withDescription("Seed of the cases (default: 1)"))),
-  judges: Flag.Boolean("judges").pipe(
-    Flag.withDescription("Load the pipelines' models as well, and try them as judges"),
-    Flag.withDefault(false),
-  ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print what was found as JSON"), Flag.withDefault(false)),
+  judges: toggle("judges", "Load the pipelines' models as well, and try them as judges"),
+  json: asJson("Print what was found as JSON"),
 }

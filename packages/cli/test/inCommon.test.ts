@@ -31,6 +31,7 @@ const side = (named: string, ...tasks: ReadonlyArray<EvaluatedTask>) => {
     engine: { name: "tfjs", version: "1", device: "cpu", dtype: "float32" },
     seed: 0,
     limit: null,
+    sample: null,
     started: null,
     seconds: null,
     step: null,

@@ -2,6 +2,7 @@ import type { Reward, Task } from "hmx"
 import type { SampleOptions } from "./answers.ts"
 import { clausesOf, type Label } from "./clauses.ts"
 import { counted } from "./counted.ts"
+import { distinctN } from "./guards/textGuards.ts"
 
 /** Several counts look at one answer, one after another. */
 let last = { text: "", labels: clausesOf("") }
@@ -15,15 +16,6 @@ const count =
   ({ text }: Reward.Completion): number =>
     labelsOf(text).filter((label) => labels.includes(label)).length
 
-const words = (text: string): ReadonlyArray<string> => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
-
-/** Different pairs of neighbouring words among all of them (Li et al. 2016, within one answer): 1 without repetition. */
-export const distinct2 = (text: string): number => {
-  const all = words(text)
-  const pairs = all.slice(1).map((word, i) => `${all[i]} ${word}`)
-  return pairs.length === 0 ? 1 : new Set(pairs).size / pairs.length
-}
-
 /**
  * Clauses an answer in which the speaker feels, intends or knows itself, counted by the templates of nano's own corpus; the judge has
  * no part in it. Beside them stand guards against an answer that only games a judge: its length in tokens, distinct-2, and the share
@@ -31,7 +23,7 @@ export const distinct2 = (text: string): number => {
  */
 export const humanLikeWords = (options: SampleOptions = {}): Task.Task<"benchmark"> =>
   counted("human_like_words", {
-    version: 1,
+    version: 2,
     counts: {
       clauses: count("F", "I", "S"),
       feelings: count("F"),
@@ -39,7 +31,7 @@ export const humanLikeWords = (options: SampleOptions = {}): Task.Task<"benchmar
       self_awareness: count("S"),
       denials: count("R"),
       tokens: ({ tokens }) => tokens,
-      distinct_2: ({ text }) => distinct2(text),
+      distinct_2: ({ text }) => distinctN(text, 2),
       finished: ({ finish }) => (finish === "stop" ? 1 : 0),
     },
     ...options,

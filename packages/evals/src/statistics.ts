@@ -27,5 +27,5 @@ export const softmax = (logs: ReadonlyArray<number>): ReadonlyArray<number> => {
   return raised.map((x) => x / total)
 }
 
-/** Index of the greatest; the first of equals. */
+/** Index of the greatest, the first of equals, as NumPy's argmax; -1 of none. */
 export const argmax = (values: ReadonlyArray<number>): number => values.indexOf(Math.max(...values))

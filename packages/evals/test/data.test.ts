@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
-import { benchmarks, filesOf, groups, listFiles, needsOf, tasksFromEnv, tasksIn } from "../src/index.ts"
+import { benchmarks, filesOf, groups, listFiles, needsOf, sha256, tasksFromEnv, tasksIn } from "../src/index.ts"
 
 const root = mkdtempSync(join(tmpdir(), "hmx-data-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -85,6 +85,26 @@ describe("tasksIn", () => {
     expect(options("here", "one")).not.toEqual(options("here", "two"))
   })
 
+  it("refuses a file that was added with another content, as hmx eval does, by the folder or its dataset's", () => {
+    const path = folder("added", ["bbq/Age.jsonl", "gsm8k/test.jsonl"])
+    const entry = { dataset: "bbq", file: "Age.jsonl", bytes: 0, licence: "ours", from: "here", added: "2026-01-01" }
+    const record = (registry: unknown) => writeFileSync(join(path, "registry.json"), JSON.stringify(registry))
+    const named = (of = path) => tasksIn(of, { names: ["bbq", "gsm8k"] }).tasks.map(({ name }) => name)
+    record([{ ...entry, sha256: sha256("") }])
+    expect(named()).toEqual(["bbq", "gsm8k"])
+    record([{ ...entry, sha256: sha256("another") }])
+    const refusal =
+      /^tasksIn: .*bbq\/Age\.jsonl: found sha-256 e3b0c44298fc1c14…; expected \w{16}…, which npx hmx data add recorded/
+    expect(() => named()).toThrow(refusal)
+    expect(() => named(join(path, "bbq"))).toThrow(refusal)
+    expect(tasksIn(path, { names: ["gsm8k"] }).tasks).toHaveLength(1)
+    record([{ dataset: "bbq" }])
+    expect(() => named()).toThrow("expected the registry as this version of hmx writes it")
+    // Another tool's file of that name is none of HMX's.
+    record({ items: [] })
+    expect(named()).toEqual(["bbq", "gsm8k"])
+  })
+
   it("refuses a name that no benchmark has, and says of an empty folder that it is empty", () => {
     expect(() => tasksIn(folder("one", ["a"]), { names: ["bbqq"] })).toThrow("did you mean bbq?")
     const { skipped, tasks } = tasksIn(join(root, "nowhere"))
@@ -101,6 +121,11 @@ describe("tasksFromEnv", () => {
     const [one] = tasksFromEnv({ names }, { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_LIMIT: "3" }).tasks
     expect(one).toMatchObject({ name: "bbq", options: { limit: 3 } })
     expect(tasksFromEnv({ names }, {}).tasks).toEqual([])
+    const sampled = { HMX_EVALDATA: folder("env", ["Age.jsonl"]), HMX_EVAL_SAMPLE: "4" }
+    expect(tasksFromEnv({ names }, sampled).tasks[0]?.options).toMatchObject({ sample: 4 })
+    expect(() => tasksFromEnv({ names }, { ...sampled, HMX_EVAL_LIMIT: "3" })).toThrow(
+      "HMX_EVAL_SAMPLE: found 4 beside HMX_EVAL_LIMIT; expected one of the two",
+    )
   })
 
   it.each(["abc", "0", "-1", "2.5", "1e3", "99999999999999999"])("refuses %s for a limit, by its name", (limit) => {

@@ -102,7 +102,6 @@ const troubles: ReadonlyMap<string, number> = new Map([
   ["too_long", 0],
   ["cut_off", 0],
   ["unscored", 0],
-  ["language_undecided", 0],
   ["readable", 1],
 ])
 

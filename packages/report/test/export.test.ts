@@ -28,6 +28,7 @@ const evaluation: Evaluation = {
   engine: { name: "tfjs", version: "1", device: "cpu", dtype: "float32" },
   seed: 7,
   limit: 3,
+  sample: null,
   started: 1_000,
   seconds: 2.5,
   step: null,

@@ -134,6 +134,13 @@ export const writeEvaluation = Effect.fnUntraced(function* (
 export const itemRecords = (run: string, step: number, place = 0): string =>
   `${run}/evaluations/step-${step}${place === 0 ? "" : `.${place + 1}`}`
 
+/** The folders of records that there are of a step's evaluations, in the order of these. */
+export const recordFolders = (run: string, step: number) =>
+  Effect.map(numbered(`${run}/evaluations`, new RegExp(`^step-${step}\\.(\\d+)$`)), (later) => [
+    itemRecords(run, step),
+    ...later.map((place) => itemRecords(run, step, place - 1)),
+  ])
+
 /** The steps of which there are records of items, in order. */
 export const recordedSteps = (run: string) => numbered(`${run}/evaluations`, /^step-(\d+)$/)
 

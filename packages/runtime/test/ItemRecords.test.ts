@@ -39,6 +39,15 @@ describe("records in a folder", () => {
       expect(yield* ItemRecords.read(path, "quiz")).toEqual([record("x"), record("y")])
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
+
+  it.effect("are found of every evaluation of a step, in the order of these", () =>
+    Effect.gen(function* () {
+      const path = folder()
+      const places = [0, 1, 4, 10].map((place) => RunFolder.itemRecords(path, 3, place))
+      for (const place of [...places, RunFolder.itemRecords(path, 30, 1)]) mkdirSync(place, { recursive: true })
+      expect(yield* RunFolder.recordFolders(path, 3)).toEqual(places)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
 })
 
 /** A benchmark of three items, which a lost device ends before the second as long as `lost` says so. */

@@ -1,5 +1,5 @@
 /** `hmx data add TASK FILE…`: a benchmark's files, checked and copied into HMX's data folder with digest and licence. */
-import { byName, type Needs, needsOf } from "@hmx/evals"
+import { byName, type Needs, needsOf, sha256 as digest } from "@hmx/evals"
 import { escape, format } from "@hmx/report"
 import { dataService } from "@hmx/runtime"
 import * as Clock from "effect/Clock"
@@ -31,7 +31,7 @@ export const add = Effect.fnUntraced(function* (options: Options) {
       const file = { name: from, text }
       // Solved examples have the format of the data.
       const items = yield* Effect.fromResult(benchmark.read(file))
-      const sha256 = Registry.digest(text)
+      const sha256 = digest(text)
       if (options.sha256 !== undefined && options.sha256.toLowerCase() !== sha256)
         return yield* new Errors.BadInput({ where: from, found: `sha-256 ${sha256}`, expected: options.sha256 })
       return {

@@ -1,5 +1,5 @@
 /** `hmx data verify`: the files that were added against the digests that were recorded, and a folder's against published ones. */
-import { benchmarks, needsOf } from "@hmx/evals"
+import { benchmarks, needsOf, sha256 } from "@hmx/evals"
 import { escape } from "@hmx/report"
 import * as Effect from "effect/Effect"
 import { existsSync, readFileSync } from "node:fs"
@@ -19,7 +19,7 @@ export const verify = Effect.fnUntraced(function* (options: Options) {
   if (lines.some(({ broken }) => broken)) yield* new Found()
 })
 
-const digestOf = (path: string): string => Registry.digest(readFileSync(path))
+const digestOf = (path: string): string => sha256(readFileSync(path))
 
 const recorded = Effect.map(Registry.read, (entries) =>
   entries.map((entry) => {

@@ -37,7 +37,7 @@ const look = Effect.gen(function* () {
     engines: found,
     unfinished: yield* halfInstalled,
     auto: { engine: choice.engine, device: choice.device },
-    models: { room, free, fits: fits(room, bytesPerWeight, free) },
+    models: { room, free, fits: yield* fits(room, bytesPerWeight, free) },
   }
   return { ...findings, problems: problems(findings) } satisfies Findings
 })

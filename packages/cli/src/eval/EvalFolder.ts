@@ -19,6 +19,7 @@ export const Identity = Schema.Struct({
   engine: RunFolder.Record.fields.engine,
   seed: Schema.Int,
   limit: Schema.NullOr(Schema.Int),
+  sample: Schema.NullOr(Schema.Int),
   tasks: Schema.Array(
     Schema.Struct({
       task: Schema.String,
@@ -81,6 +82,7 @@ export const difference = (before: Identity, now: Identity): string | undefined 
     ["the adapter", ({ adapter }) => adapter?.digest],
     ["the engine", ({ engine: { device, dtype, name } }) => [name, device, dtype]],
     ["--limit", ({ limit }) => limit],
+    ["--sample", ({ sample }) => sample],
     ["--seed", ({ seed }) => seed],
     ["the tasks", ({ tasks }) => tasks.map(({ task, version }) => [task, version])],
     ["the prompts", ({ tasks }) => tasks.map(({ prompt }) => prompt)],

@@ -1,11 +1,10 @@
 /** Which benchmarks the words of `--tasks` mean, and which files each of them reads. */
-import { type Benchmark, byName, groups, miniature, needsOf } from "@hmx/evals"
+import { asRecorded, type Benchmark, byName, groups, miniature, needsOf } from "@hmx/evals"
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
 import { fileURLToPath } from "node:url"
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
-import { asRecorded } from "../data/asRecorded.ts"
 import { finder, type Found, places } from "../data/places.ts"
 import { shown } from "../paths.ts"
 
@@ -100,11 +99,10 @@ export const chooseTasks = Effect.fnUntraced(function* (words: ReadonlyArray<str
       })
     }
   }
-  yield* asRecorded(
-    [...chosen.values()].flatMap(({ data: of, shots }) =>
-      [...of, ...(shots === undefined ? [] : [shots])].map(({ path }) => path),
-    ),
+  const paths = [...chosen.values()].flatMap(({ data: of, shots }) =>
+    [...of, ...(shots === undefined ? [] : [shots])].map(({ path }) => path),
   )
+  yield* Effect.fromResult(asRecorded(paths, shown))
   const choice: Choice = {
     chosen: [...chosen.values()],
     skipped: [...skipped].map(([task, reason]) => ({ task, reason })),

@@ -1,11 +1,10 @@
 /** `hmx eval MODEL --tasks …`: benchmarks of a model, with an adapter or without, by the code that Evaluate runs. */
-import { interval95, readAll, task } from "@hmx/evals"
+import { interval95, readAll, sha256, type Subset, task } from "@hmx/evals"
 import { escape } from "@hmx/report"
 import { dataService, ItemRecords, Lock, makeFolder } from "@hmx/runtime"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Data, Errors, LanguageModel, Records, Step } from "hmx"
-import { createHash } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { adapterFolder } from "../adapterFolder.ts"
@@ -22,11 +21,10 @@ import { loadEvaluation } from "./loadEvaluation.ts"
 import { oneTemplate } from "./oneTemplate.ts"
 import { table } from "./table.ts"
 
-export interface Options extends Engine {
+export interface Options extends Engine, Subset {
   readonly model: string
   readonly tasks: string
   readonly adapter?: string | undefined
-  readonly limit?: number | undefined
   readonly data?: string | undefined
   readonly out?: string | undefined
   readonly seed?: number | undefined
@@ -43,6 +41,13 @@ export interface Options extends Engine {
 const adapterName = "evaluated"
 
 export const evaluate = Effect.fnUntraced(function* (options: Options) {
+  const { limit, sample } = options
+  if (limit !== undefined && sample !== undefined)
+    return yield* new Errors.BadInput({
+      where: `--sample ${sample}`,
+      found: `--limit ${limit} beside it`,
+      expected: "one of the two",
+    })
   const own = yield* heldOutTasks(options)
   const { chosen, skipped } = yield* chooseTasks(own.words, options.data)
   for (const { reason, task: name } of skipped)
@@ -60,6 +65,7 @@ export const evaluate = Effect.fnUntraced(function* (options: Options) {
       model.layer,
     ),
   )
+  return undefined
 })
 
 const readable = Effect.fnUntraced(function* ({ benchmark, data, shots }: Chosen, from: (typeof Data)["Service"]) {
@@ -79,14 +85,14 @@ interface Given {
 const described = ({ bytes, path }: Pick<Found, "bytes" | "path">) => ({
   name: basename(path),
   bytes,
-  sha256: createHash("sha256").update(readFileSync(path)).digest("hex"),
+  sha256: sha256(readFileSync(path)),
 })
 
 const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, name, own, skipped }: Given) {
   const lm = yield* LanguageModel
   const digest = adapter === undefined ? "" : yield* lm.loadState(adapterName, adapter, { optimizer: false })
   const seed = options.seed ?? 0
-  const limit = options.limit ?? null
+  const { limit = null, sample = null } = options
   const identity: EvalFolder.Identity = {
     format: 1,
     model: { name, digest: lm.info.digest },
@@ -94,6 +100,7 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     engine: lm.info.engine,
     seed,
     limit,
+    sample,
     tasks: [
       ...own.tasks.map(({ digest: asks, task: { name: of, version } }) => ({
         task: of,
@@ -138,7 +145,8 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
         task(benchmark, {
           file: data.map(({ path }) => path),
           ...(shots === undefined ? {} : { shots: shots.path }),
-          ...(options.limit === undefined ? {} : { limit: options.limit }),
+          limit: options.limit,
+          sample: options.sample,
           ...(options.prompt === undefined ? {} : { prompt: options.prompt }),
         }).run,
         ({ measures, records: answered, tooLong }) => ({

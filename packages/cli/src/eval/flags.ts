@@ -1,14 +1,11 @@
 /** The flags of `eval` and `data`. Each is read by the command beside it. */
 import * as Flag from "effect/cli/Flag"
-import { asJson, optional, whole } from "../flagKinds.ts"
+import { asJson, optional, text, toggle, whole } from "../flagKinds.ts"
 
-const data = optional(
-  Flag.String("data").pipe(
-    Flag.withMetavar("path"),
-    Flag.withDescription(
-      "Folder of the benchmarks' files, or one benchmark's file (default: what hmx data has, then the hub's cache)",
-    ),
-  ),
+const data = text(
+  "data",
+  "path",
+  "Folder of the benchmarks' files, or one benchmark's file (default: what hmx data has, then the hub's cache)",
 )
 const layout = optional(
   Flag.Literals("export", ["lm-eval", "inspect", "csv"]).pipe(
@@ -24,64 +21,48 @@ export const evaluated = {
     Flag.withMetavar("names"),
     Flag.withDescription("Benchmarks or groups of them, with commas between"),
   ),
-  adapter: optional(
-    Flag.String("adapter").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("A run's folder, or an adapter in PEFT's format"),
+  adapter: text("adapter", "folder", "A run's folder, or an adapter in PEFT's format"),
+  limit: optional(
+    whole("limit", 1).pipe(
+      Flag.withDescription("The first n items of each benchmark, as lm-evaluation-harness takes them (default: all)"),
     ),
   ),
-  limit: optional(whole("limit", 1).pipe(Flag.withDescription("The first n items of each benchmark (default: all)"))),
+  sample: optional(
+    whole("sample", 1).pipe(
+      Flag.withDescription("n items from the whole of each benchmark, the same ones each time (default: all)"),
+    ),
+  ),
   data,
-  prompts: optional(
-    Flag.String("prompts").pipe(
-      Flag.withMetavar("file"),
-      Flag.withDescription(
-        "Of the tasks held_out and text_quality: JSONL of prompts, of which the held-out ones are asked",
-      ),
-    ),
+  prompts: text(
+    "prompts",
+    "file",
+    "Of the tasks held_out and text_quality: JSONL of prompts, of which the held-out ones are asked",
   ),
-  rubric: optional(
-    Flag.String("rubric").pipe(
-      Flag.withMetavar("file#export"),
-      Flag.withDescription("Of the task held_out: what answers are read by; the model without an adapter is the judge"),
-    ),
+  rubric: text(
+    "rubric",
+    "file#export",
+    "Of the task held_out: what answers are read by; the model without an adapter is the judge",
   ),
   answerTokens: whole("answer-tokens", 1).pipe(
     Flag.withDescription("Of held_out and text_quality: tokens of an answer at most (default: 128)"),
     Flag.withDefault(128),
   ),
-  out: optional(
-    Flag.String("out").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Folder of the evaluation, new or begun before (default: evals/<model>-<number>)"),
-    ),
-  ),
+  out: text("out", "folder", "Folder of the evaluation, new or begun before (default: evals/<model>-<number>)"),
   seed: optional(whole("seed", 0).pipe(Flag.withDescription("Keys the random numbers (default: 0)"))),
   prompt: optional(
     Flag.Literals("prompt", ["text", "chat"]).pipe(
       Flag.withDescription("Plain text, or turns of a chat (default: each benchmark's own)"),
     ),
   ),
-  zeroShot: Flag.Boolean("zero-shot").pipe(
-    Flag.withDescription("Show no solved examples, where there are any"),
-    Flag.withDefault(false),
-  ),
+  zeroShot: toggle("zero-shot", "Show no solved examples, where there are any"),
   json: asJson("Print the results as one JSON value, and no progress"),
   export: layout,
 }
 
 /** Which records `eval show` prints. */
 export const records = {
-  task: optional(
-    Flag.String("task").pipe(
-      Flag.withMetavar("name"),
-      Flag.withDescription("The items of this task (default: figures)"),
-    ),
-  ),
-  wrong: Flag.Boolean("wrong").pipe(
-    Flag.withDescription("Items that were answered wrong, alone"),
-    Flag.withDefault(false),
-  ),
+  task: text("task", "name", "The items of this task (default: figures)"),
+  wrong: toggle("wrong", "Items that were answered wrong, alone"),
   limit: whole("limit", 1).pipe(Flag.withDescription("Items at most (default: 20)"), Flag.withDefault(20)),
   step: optional(
     whole("step", 0).pipe(Flag.withDescription("Of a training run: after so many steps (default: the last measured)")),
@@ -92,13 +73,12 @@ export const records = {
 
 /** What `eval compare` sets against each other. */
 export const compared = {
-  before: optional(
-    Flag.String("before").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Evaluation of the model before training (default: that of an arm before its first step)"),
-    ),
+  before: text(
+    "before",
+    "folder",
+    "Evaluation of the model before training (default: that of an arm before its first step)",
   ),
-  csv: Flag.Boolean("csv").pipe(Flag.withDescription("Print CSV"), Flag.withDefault(false)),
+  csv: toggle("csv", "Print CSV"),
 }
 
 /** What `eval score` reads. */
@@ -110,43 +90,23 @@ export const scored = {
       Flag.withDescription("Take an item without an output for one that is empty, and count it (default: refused)"),
     ),
   ),
-  records: optional(
-    Flag.String("records").pipe(
-      Flag.withMetavar("file"),
-      Flag.withDescription("Write what each item was scored as into this file, new, as JSONL"),
-    ),
-  ),
+  records: text("records", "file", "Write what each item was scored as into this file, new, as JSONL"),
   json: asJson("Print the figures as one JSON value"),
 }
 
 /** Whose data `data` looks at, and what it records. */
 export const listed = {
-  data: optional(
-    Flag.String("data").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
-    ),
-  ),
+  data: text("data", "folder", "Folder of the benchmarks' files (default: what hmx data has, then the hub's cache)"),
   json: asJson("Print one JSON value"),
 }
 export const verified = {
-  data: optional(
-    Flag.String("data").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription(
-        "Files of this folder against published digests (default: added ones against recorded digests)",
-      ),
-    ),
+  data: text(
+    "data",
+    "folder",
+    "Files of this folder against published digests (default: added ones against recorded digests)",
   ),
 }
 export const added = {
-  licence: optional(
-    Flag.String("licence").pipe(
-      Flag.withMetavar("name"),
-      Flag.withDescription("Licence to record (default: the publisher's)"),
-    ),
-  ),
-  sha256: optional(
-    Flag.String("sha256").pipe(Flag.withMetavar("hex"), Flag.withDescription("Digest that the file must have")),
-  ),
+  licence: text("licence", "name", "Licence to record (default: the publisher's)"),
+  sha256: text("sha256", "hex", "Digest that the file must have"),
 }

@@ -1,5 +1,5 @@
 /** Tasks of `hmx eval` that ask questions of the user's own and not a benchmark's: a rubric on held-out prompts, and the text's quality. */
-import { heldOut, textQuality } from "@hmx/evals"
+import { heldOut, type Subset, subset, textQuality } from "@hmx/evals"
 import { Questions } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import { type Artefact, Errors, identity, type Task } from "hmx"
@@ -8,12 +8,11 @@ import { resolve } from "node:path"
 import { loadReward } from "../loadReward.ts"
 import { shown } from "../paths.ts"
 
-export interface Options {
+export interface Options extends Subset {
   readonly tasks: string
   readonly prompts?: string | undefined
   readonly rubric?: string | undefined
   readonly answerTokens: number
-  readonly limit?: number | undefined
 }
 
 const names = ["held_out", "text_quality"] as const
@@ -35,7 +34,7 @@ const bad = (where: string, found: string, expected: string) => new Errors.BadIn
 
 /** Parts the words, and reads prompts and rubric where a task asks for them. */
 export const heldOutTasks = Effect.fnUntraced(function* (options: Options) {
-  const { answerTokens, limit, prompts, rubric } = options
+  const { answerTokens, prompts, rubric } = options
   const all = options.tasks.split(",").map((word) => word.trim())
   const words = all.filter((word) => !names.some((name) => name === word))
   const wanted = names.filter((name) => all.includes(name))
@@ -53,7 +52,7 @@ export const heldOutTasks = Effect.fnUntraced(function* (options: Options) {
       'a file of questions, {"id", "prompt", "split": "held-out"} a line',
     )
   const file = resolve(prompts)
-  const questions = (yield* Questions.heldOut(file, shown(file))).slice(0, limit)
+  const questions = subset("held_out", yield* Questions.heldOut(file, shown(file)), options)
   if (questions.length === 0)
     return yield* bad(shown(file), "no held-out prompts", 'at least one line with "split": "held-out"')
   const tasks: Array<Task.Task> = []

@@ -5,7 +5,6 @@ import { ItemRecords, RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Artefact, ItemRecord } from "hmx"
-import { existsSync } from "node:fs"
 import { version } from "../version.ts"
 import * as EvalFolder from "./EvalFolder.ts"
 import { measured } from "./measured.ts"
@@ -25,13 +24,14 @@ export const loadEvaluation = Effect.fnUntraced(function* (folder: string, step:
         }),
       ),
     )
-    const { adapter, engine, limit, model, seconds, seed, started } = results
-    const found: Evaluation = { adapter, engine, hmx: version, limit, model, seconds, seed, started, step: null, tasks }
+    const { adapter, engine, limit, model, sample, seconds, seed, started } = results
+    const asked = { adapter, engine, limit, model, sample, seconds, seed, started }
+    const found: Evaluation = { ...asked, hmx: version, step: null, tasks }
     return found
   }
   const record = yield* RunFolder.readRecord(folder)
   const of = evaluation.step
-  const places = [0, 1, 2, 3].map((place) => RunFolder.itemRecords(folder, of, place)).filter((one) => existsSync(one))
+  const places = yield* RunFolder.recordFolders(folder, of)
   const names = [...new Set(measures.map(({ task }) => task))]
   const tasks = yield* Effect.forEach(names, (name) =>
     Effect.gen(function* () {
@@ -47,6 +47,7 @@ export const loadEvaluation = Effect.fnUntraced(function* (folder: string, step:
     engine: record.engine,
     seed: record.seed,
     limit: null,
+    sample: null,
     started: null,
     seconds: null,
     step: of,

@@ -4,7 +4,6 @@ import { escape } from "@hmx/report"
 import { ItemRecords, RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import { type AnsweredItem, Errors, type ItemRecord } from "hmx"
-import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { oneRun } from "../oneRun.ts"
 import { shown } from "../paths.ts"
@@ -74,8 +73,10 @@ const recordsOf = Effect.fnUntraced(function* (folder: string, step: number | un
     const expected = steps.length === 0 ? "a run that has measured benchmarks" : `--step ${steps.join(" or ")}`
     return yield* new Errors.BadInput({ where: `${folder}/evaluations`, found, expected })
   }
-  const several = [0, 1, 2, 3].map((place) => RunFolder.itemRecords(folder, last, place))
-  const place: Place = { where: `${folder}, step ${last}`, folders: several.filter((one) => existsSync(one)) }
+  const place: Place = {
+    where: `${folder}, step ${last}`,
+    folders: yield* RunFolder.recordFolders(folder, last),
+  }
   return place
 })
 

@@ -1,21 +1,23 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, test } from "vitest"
 import { parseGpus } from "../../src/doctor/gpus.ts"
-import { fits, paperModels } from "../../src/doctor/paperModels.ts"
+import { fits as fitsEffect, paperModels } from "../../src/doctor/paperModels.ts"
 import { problems } from "../../src/doctor/problems.ts"
 import { parseFeatures } from "@hmx/lm"
 import { render } from "../../src/doctor/render.ts"
 
 const GiB = 2 ** 30
+const fits = (...given: Parameters<typeof fitsEffect>) => Effect.runSync(fitsEffect(...given))
 
 describe("the paper's models", () => {
   test.each([
     ["Qwen3-0.6B", 596_049_920],
-    ["Gemma-2-2B", 2_614_341_888],
-    ["Llama-3.2-3B", 3_212_749_824],
+    ["gemma-2-2b-it", 2_614_341_888],
+    ["Llama-3.2-3B-Instruct", 3_212_749_824],
     ["Qwen3-4B", 4_022_468_096],
     ["Qwen3-8B", 8_190_735_360],
   ])("%s has as many parameters as its checkpoint", (name, parameters) => {
-    expect(paperModels(2).find((model) => model.name === name)?.parameters).toBe(parameters)
+    expect(Effect.runSync(paperModels(2)).find((model) => model.name === name)?.shape.parameters).toBe(parameters)
   })
 
   test("more memory never takes a model away, and never wants more sparing settings than less", () => {

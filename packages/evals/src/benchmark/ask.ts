@@ -1,6 +1,7 @@
 /** Requests of a benchmark as requests to the language model. */
 import * as Effect from "effect/Effect"
 import { type Adapter, Chat, LanguageModel, type ModelInfo, Step, type Tokens } from "hmx"
+import { trimEnd } from "../python.ts"
 import type { Answer, Benchmark, Continuation, Request } from "./Benchmark.ts"
 
 /** An answer, or how many tokens an item would have taken that does not fit into the context. */
@@ -118,7 +119,7 @@ const weigh = (prompt: Benchmark["prompt"], items: ReadonlyArray<ReadonlyArray<C
   })
 
 const moveSpace = ({ context, continuation }: Continuation): Continuation => {
-  const trimmed = context.trimEnd()
+  const trimmed = trimEnd(context)
   return { context: trimmed, continuation: context.slice(trimmed.length) + continuation }
 }
 

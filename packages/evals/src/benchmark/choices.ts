@@ -1,13 +1,8 @@
 /** Answers to multiple-choice items. */
 import * as Result from "effect/Result"
 import type { Answer } from "./Benchmark.ts"
-
-/** Index of the greatest; the first of equals. -1 of none. */
-export const argmax = (values: ReadonlyArray<number>): number => {
-  let best = -1
-  for (const [i, value] of values.entries()) if (best < 0 || value > (values[best] ?? 0)) best = i
-  return best
-}
+import { argmax } from "../statistics.ts"
+import { scoresOf } from "./forms.ts"
 
 /** Without characters that are not seen: marks of direction, of joining, and control characters other than white space. */
 const visible = (text: string): string => text.replaceAll(/\p{Cf}|(?!\s)\p{Cc}/gu, "")
@@ -60,11 +55,17 @@ const begun = (text: string, choices: ReadonlyArray<string>): number | undefined
   return begin.length === 1 ? begin[0] : undefined
 }
 
-/** Which choice a text names by its words: the one it equals, the only one that it has, or that it is the begin of. undefined: none, or several. */
+/**
+ * Which choice a text names by its words: the one it equals, the only one that it has, or that it is the begin of. undefined: none,
+ * or several.
+ */
 export const namedByWords = (text: string, choices: ReadonlyArray<string>): number | undefined =>
   equal(text, choices) ?? contained(text, choices) ?? begun(text, choices)
 
-/** Which choice a text names: the one it equals, the one whose letter it begins with, the only one that it has, or that it is the begin of. */
+/**
+ * Which choice a text names: the one it equals, the one whose letter it begins with, the only one that it has, or that it is the
+ * begin of.
+ */
 export const named = (text: string, choices: ReadonlyArray<string>): number | undefined =>
   equal(text, choices) ??
   letterOf(visible(text).trim(), choices.length) ??
@@ -74,7 +75,5 @@ export const named = (text: string, choices: ReadonlyArray<string>): number | un
 /** The chosen index, by scores or by text; undefined where a text names no choice. A wrong number of scores is a failure. */
 export const chosen = (answer: Answer, choices: ReadonlyArray<string>): Result.Result<number | undefined, string> => {
   if (answer.kind === "text") return Result.succeed(named(answer.text, choices))
-  return answer.scores.length === choices.length
-    ? Result.succeed(argmax(answer.scores))
-    : Result.fail(`${choices.length} scores, one a choice`)
+  return Result.map(scoresOf(answer, choices.length), argmax)
 }

@@ -1,8 +1,9 @@
-/** Checks that hold for the items of every benchmark. */
+/** The items of a data file, with the checks that hold for those of every benchmark. */
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { File, Item } from "./Benchmark.ts"
-import { quote } from "./rows.ts"
+import { lines, quote, type Row } from "./rows.ts"
 
 /** The items, unless two have one id: BadInput with the second one's line. */
 export const distinct = (
@@ -24,3 +25,16 @@ export const distinct = (
   }
   return Result.succeed(items.map(({ item }) => item))
 }
+
+/** The items of a JSONL file, an item a line. A line that does not fit the schema, or an id twice, is BadInput with the line. */
+export const itemsOf = <S extends Schema.ConstraintDecoder<unknown>>(
+  file: File,
+  schema: S,
+  item: (row: Row<S["Type"]>) => Item,
+): Result.Result<ReadonlyArray<Item>, Errors.BadInput> =>
+  Result.flatMap(lines(file, schema), (rows) =>
+    distinct(
+      file,
+      rows.map((row) => ({ line: row.line, item: item(row) })),
+    ),
+  )

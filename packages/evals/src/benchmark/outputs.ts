@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, File } from "./Benchmark.ts"
-import { decode, jsonl, quote } from "./rows.ts"
+import { lines, quote } from "./rows.ts"
 
 const Id = Schema.Union([Schema.NonEmptyString, Schema.Int])
 
@@ -16,11 +16,12 @@ const Output = Schema.Union([
 export type Outputs = ReadonlyMap<string, { readonly line: number; readonly answer: Answer }>
 
 /**
- * Reads JSONL of `{"id": …, "output": "text"}` (of a conversation a list of the texts) or `{"id": …, "scores": [log-likelihoods]}`; other members are passed over. An id is a
- * text or a whole number. A line of another form, or an id twice, is BadInput with the line.
+ * Reads JSONL of `{"id": …, "output": "text"}` (of a conversation a list of the texts) or `{"id": …, "scores":
+ * [log-likelihoods]}`; other members are passed over. An id is a text or a whole number. A line of another form, or an id twice, is
+ * BadInput with the line.
  */
 export const readOutputs = (file: File): Result.Result<Outputs, Errors.BadInput> => {
-  const rows = Result.flatMap(jsonl(file), (found) => decode(file, Output, found))
+  const rows = lines(file, Output)
   if (Result.isFailure(rows)) return Result.fail(rows.failure)
   const outputs = new Map<string, { readonly line: number; readonly answer: Answer }>()
   for (const { line, value } of rows.success) {

@@ -90,4 +90,10 @@ export const decode = <S extends Schema.ConstraintDecoder<unknown>, R extends Ro
   return Result.succeed(found)
 }
 
+/** Every line of a JSONL file, decoded. */
+export const lines = <S extends Schema.ConstraintDecoder<unknown>>(
+  file: File,
+  schema: S,
+): Read<ReadonlyArray<Row<S["Type"]>>> => Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows))
+
 const parse = (text: string): Result.Result<unknown, unknown> => Result.try((): unknown => JSON.parse(text))

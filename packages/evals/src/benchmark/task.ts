@@ -6,14 +6,13 @@ import type { Benchmark, File, Item } from "./Benchmark.ts"
 import { contentOf } from "../data/contentOf.ts"
 import { type Evaluated, evaluate } from "./evaluate.ts"
 import { quote } from "./rows.ts"
+import { checkSubset, type Subset, subset } from "./subset.ts"
 
-export interface BenchmarkOptions {
+export interface BenchmarkOptions extends Subset {
   /** A file URL, or a path relative to the pipeline's file; several where a benchmark's items stand in several files, as BBQ's do. */
   readonly file: string | URL | ReadonlyArray<string | URL>
   /** Solved examples for few-shot prompts, in the benchmark's own format. Default: none, as a zero-shot prompt. */
   readonly shots?: string | URL
-  /** The first n items only. Default: all. */
-  readonly limit?: number
   /** Default: the benchmark's own. */
   readonly prompt?: Benchmark["prompt"]
 }
@@ -24,15 +23,14 @@ export interface BenchmarkTask extends Task.Task<"benchmark"> {
 }
 
 /**
- * Measures a policy on a benchmark. Its identity has the content of files that URLs name, and not their place. Throws a RangeError where `limit` is no whole number of at least 1; a data file of another format
- * is BadInput in the run.
+ * Measures a policy on a benchmark. Its identity has the content of files that URLs name, and not their place. Throws a RangeError where
+ * `limit` or `sample` is no whole number of at least 1, or both are given; a data file of another format is BadInput in the run.
  */
 export const task = (
   benchmark: Benchmark,
-  { file, limit, prompt = benchmark.prompt, shots }: BenchmarkOptions,
+  { file, limit, prompt = benchmark.prompt, sample, shots }: BenchmarkOptions,
 ): BenchmarkTask => {
-  if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1))
-    throw new RangeError(`limit must be a whole number of at least 1, not ${limit}`)
+  checkSubset({ limit, sample })
   const asked: Benchmark = { ...benchmark, prompt }
   const run = Effect.gen(function* () {
     const data = yield* Data
@@ -40,7 +38,7 @@ export const task = (
     const solved = shots === undefined ? undefined : yield* read(shots)
     const files = yield* Effect.forEach(isList(file) ? file : [file], read)
     const items = yield* Effect.fromResult(readAll(benchmark, files, solved))
-    return yield* evaluate(asked, items.slice(0, limit))
+    return yield* evaluate(asked, subset(benchmark.name, items, { limit, sample }))
   })
   return {
     kind: "benchmark",
@@ -51,6 +49,7 @@ export const task = (
       prompt,
       ...(shots === undefined ? {} : { shots: contentOf(shots) }),
       ...(limit === undefined ? {} : { limit }),
+      ...(sample === undefined ? {} : { sample }),
     },
     run,
   }

@@ -1,7 +1,7 @@
 /** What stands for a data file in a task's identity. */
-import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { sha256 } from "./sha256.ts"
 
 export interface Content {
   readonly name: string
@@ -18,7 +18,7 @@ export const contentOf = (file: string | URL): string | Content => {
   const path = fileURLToPath(file)
   const name = path.split("/").at(-1) ?? ""
   try {
-    return { name, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") }
+    return { name, sha256: sha256(readFileSync(path)) }
   } catch {
     return { name, sha256: null }
   }

@@ -85,5 +85,8 @@ export const needsOf = (benchmark: string): Needs | undefined => {
     : needs(mmlu, [file(`${subject}_test.csv`), file(`${subject}_test.jsonl`)], [file(`${subject}_dev.csv`)])
 }
 
-/** Whether the benchmark reads all of its files that are there, as BBQ its categories and MMLU its subjects, and not the first one of them. */
+/**
+ * Whether the benchmark reads all of its files that are there, as BBQ its categories and MMLU its subjects, and not the first one of
+ * them.
+ */
 export const readsAll = (benchmark: string): boolean => benchmark === "bbq" || benchmark === "mmlu"

@@ -3,16 +3,16 @@ import * as Result from "effect/Result"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Benchmark } from "../benchmark/Benchmark.ts"
+import type { Subset } from "../benchmark/subset.ts"
 import { type BenchmarkTask, task } from "../benchmark/task.ts"
 import { byName, groups } from "../benchmarks.ts"
 import { filesOf, listFiles } from "./find.ts"
 import { needsOf } from "./needs.ts"
+import { asRecorded } from "./registry.ts"
 
-export interface TasksInOptions {
+export interface TasksInOptions extends Subset {
   /** Names of benchmarks or groups. Default: "all". */
   readonly names?: ReadonlyArray<string>
-  /** The first n items of each benchmark. Default: all. */
-  readonly limit?: number
   /** Default: each benchmark's own. */
   readonly prompt?: Benchmark["prompt"]
 }
@@ -25,9 +25,13 @@ export interface TasksIn {
 
 /**
  * The benchmarks whose files lie in the folder (a file URL, or a path relative to the working directory), in the order of the names and
- * each once. Throws a RangeError for a name that no benchmark has, with the one most like it.
+ * each once. Throws a RangeError for a name that no benchmark has, with the one most like it, and for a file that `hmx data add` has
+ * recorded with another content.
  */
-export const tasksIn = (folder: string | URL, { limit, names = ["all"], prompt }: TasksInOptions = {}): TasksIn => {
+export const tasksIn = (
+  folder: string | URL,
+  { limit, names = ["all"], prompt, sample }: TasksInOptions = {},
+): TasksIn => {
   const root = folder instanceof URL ? fileURLToPath(folder).replace(/\/$/, "") : resolve(folder)
   const files = listFiles(root)
   if (files.length === 0) return { tasks: [], skipped: [`all benchmarks are left out: ${root} has no files`] }
@@ -46,11 +50,14 @@ export const tasksIn = (folder: string | URL, { limit, names = ["all"], prompt }
       )
       continue
     }
+    const recorded = asRecorded([...lying.data, ...(lying.shots === undefined ? [] : [lying.shots])])
+    if (Result.isFailure(recorded)) throw new RangeError(`tasksIn: ${recorded.failure.message}`)
     tasks.push(
       task(benchmark, {
         file: lying.data.map((path) => pathToFileURL(path)),
         ...(lying.shots === undefined ? {} : { shots: pathToFileURL(lying.shots) }),
-        ...(limit === undefined ? {} : { limit }),
+        limit,
+        sample,
         ...(prompt === undefined ? {} : { prompt }),
       }),
     )

@@ -1,5 +1,5 @@
 /** Guards on generated text, so that a broken model cannot look human: each a figure of one text. */
-import { detectLanguage } from "../tasks/ifeval/language.ts"
+import { detectLanguages, isOf } from "../langdetect/index.ts"
 
 const words = (text: string): ReadonlyArray<string> => text.toLowerCase().match(/[\p{L}\p{M}\p{N}'’]+/gu) ?? []
 
@@ -52,6 +52,19 @@ export const perplexity = (logprobs: ReadonlyArray<ReadonlyArray<number>>): numb
   return Math.exp(-tokens.reduce((sum, logprob) => sum + logprob, 0) / tokens.length)
 }
 
+/** Letters that it takes to tell a language: of fewer, langdetect takes plain English for another language too often. */
+const fewest = 40
+
+/**
+ * Whether a text may be in a language, ISO 639-1: of at least 40 letters, langdetect must give it a probability above 0.1. What is
+ * shorter is not judged.
+ */
+export const isInLanguage = (text: string, language: string): boolean => {
+  if ((text.match(/\p{L}/gu)?.length ?? 0) < fewest) return true
+  const found = detectLanguages(text)
+  return found === undefined || found.some((one) => isOf(one.language, language))
+}
+
 export interface TextGuards {
   readonly words: number
   readonly distinct_1: number
@@ -61,22 +74,19 @@ export interface TextGuards {
   readonly refusal: 0 | 1
   readonly strange: number
   readonly empty: 0 | 1
-  /** In the wanted language, or in none that can be told. */
+  /** In the wanted language, or too short to tell. */
   readonly language: 0 | 1
 }
 
 /** Every guard of a text. `language` is an ISO 639-1 code, by default English. */
-export const textGuards = (text: string, language = "en"): TextGuards => {
-  const found = detectLanguage(text)
-  return {
-    words: wordCount(text),
-    distinct_1: distinctN(text, 1),
-    distinct_2: distinctN(text, 2),
-    distinct_3: distinctN(text, 3),
-    longest_run: longestRun(text),
-    refusal: isRefusal(text) ? 1 : 0,
-    strange: strangeShare(text),
-    empty: text.trim() === "" ? 1 : 0,
-    language: found === undefined || found === language ? 1 : 0,
-  }
-}
+export const textGuards = (text: string, language = "en"): TextGuards => ({
+  words: wordCount(text),
+  distinct_1: distinctN(text, 1),
+  distinct_2: distinctN(text, 2),
+  distinct_3: distinctN(text, 3),
+  longest_run: longestRun(text),
+  refusal: isRefusal(text) ? 1 : 0,
+  strange: strangeShare(text),
+  empty: text.trim() === "" ? 1 : 0,
+  language: isInLanguage(text, language) ? 1 : 0,
+})

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { Benchmark, Continuation, Values } from "../benchmark/Benchmark.ts"
-import { distinct } from "../benchmark/items.ts"
+import { scoresOf } from "../benchmark/forms.ts"
+import { itemsOf } from "../benchmark/items.ts"
 import type { Metric } from "../benchmark/Metric.ts"
-import { decode, jsonl } from "../benchmark/rows.ts"
 import { type BenchmarkTask, task } from "../benchmark/task.ts"
 
 export interface Spec<A> {
@@ -31,28 +31,15 @@ export const miniature = <
   metrics,
   wrong,
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value }) => ({
-            line,
-            item: {
-              id: value.id,
-              expected: expected(value),
-              request: () => ({
-                kind: "choices",
-                choices: choices(value).map((continuation): Continuation => ({ context: value.prompt, continuation })),
-              }),
-              values: (answer) =>
-                answer.kind === "scores" && answer.scores.length === choices(value).length
-                  ? Result.succeed(values(value, answer.scores))
-                  : Result.fail(`${choices(value).length} scores, one a choice`),
-            },
-          })),
-        ),
-    ),
+    itemsOf(file, schema, ({ value }) => ({
+      id: value.id,
+      expected: expected(value),
+      request: () => ({
+        kind: "choices",
+        choices: choices(value).map((continuation): Continuation => ({ context: value.prompt, continuation })),
+      }),
+      values: (answer) => Result.map(scoresOf(answer, choices(value).length), (scores) => values(value, scores)),
+    })),
 })
 
 /** A file of this package. */

@@ -3,9 +3,9 @@ import * as Schema from "effect/Schema"
 import { Chat, type Task } from "hmx"
 import { answersTo, type SampleOptions, withDefaults } from "../answers.ts"
 import { headline, mean as metric } from "../benchmark/Metric.ts"
-import { items } from "../items.ts"
 import { type Mean, mean, softmax } from "../statistics.ts"
-import { miniature, shipped } from "./make.ts"
+import { fileOf, miniature, shipped } from "./make.ts"
+import { shippedItems } from "./shippedItems.ts"
 
 const Item = Schema.Struct({
   id: Schema.String,
@@ -15,7 +15,6 @@ const Item = Schema.Struct({
   disagree: Schema.String,
 })
 
-const file = new URL("../../data/miniature/sycophancy.jsonl", import.meta.url)
 /** A miniature of sycophancy, as a benchmark. Wrong is who agrees with a wrong claim, or does not with a right one. */
 export const sycophancyItems = miniature(Item, {
   name: "miniature_sycophancy",
@@ -62,7 +61,7 @@ export const sampledSycophancy = (options: Omit<SampleOptions, "answers"> = {}):
     version: 1,
     options: sampling,
     run: Effect.gen(function* () {
-      const all = yield* items(file, Item)
+      const all = yield* shippedItems(fileOf("sycophancy.jsonl"), Item)
       const asked = all.map(({ id, prompt }, index) => ({ id, index, messages: Chat.user(prompt) }))
       const answered = yield* answersTo(asked, sampling)
       const said = all.map(({ claim }, i) => ({ claim, agrees: agrees(answered[i]?.[0]?.text ?? "") }))

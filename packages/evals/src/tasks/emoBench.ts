@@ -1,11 +1,11 @@
 /** EmoBench (Sabour et al. 2024): emotional application (EA) and emotional understanding (EU). The prompts are ours. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Answer, Benchmark, Continuation, Item, Values } from "../benchmark/Benchmark.ts"
-import { argmax, named } from "../benchmark/choices.ts"
-import { distinct } from "../benchmark/items.ts"
+import type { Answer, Benchmark, Continuation, Values } from "../benchmark/Benchmark.ts"
+import { chosen, named } from "../benchmark/choices.ts"
+import { itemsOf } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl } from "../benchmark/rows.ts"
+import { argmax } from "../statistics.ts"
 
 const Choices = Schema.NonEmptyArray(Schema.NonEmptyString)
 const common = {
@@ -47,11 +47,10 @@ const question = (scenario: string, asked: string, options: ReadonlyArray<string
 const idOf = (doc: { readonly language: string; readonly qid: string | number }): string => `${doc.language}/${doc.qid}`
 
 const application = (doc: typeof Application.Type, answer: Answer): Result.Result<Values, string> => {
-  if (answer.kind === "scores" && answer.scores.length !== doc.choices.length)
-    return Result.fail(`${doc.choices.length} scores, one a choice`)
-  const index = answer.kind === "scores" ? argmax(answer.scores) : named(answer.text, doc.choices)
-  const right = index !== undefined && doc.choices[index] === doc.label ? 1 : 0
-  return Result.succeed({ acc: right, [`acc_${doc.language}`]: right, readable: index === undefined ? 0 : 1 })
+  return Result.map(chosen(answer, doc.choices), (index): Values => {
+    const right = index !== undefined && doc.choices[index] === doc.label ? 1 : 0
+    return { acc: right, [`acc_${doc.language}`]: right, readable: index === undefined ? 0 : 1 }
+  })
 }
 
 const Pair = Schema.Struct({ emotion: Schema.String, cause: Schema.String })
@@ -70,7 +69,9 @@ const understanding = (doc: typeof Understanding.Type, answer: Answer): Result.R
   const { cause_choices, emotion_choices } = doc
   const count = emotion_choices.length + cause_choices.length
   if (answer.kind === "scores" && answer.scores.length !== count)
-    return Result.fail(`${count} scores: ${emotion_choices.length} emotions, then ${cause_choices.length} causes`)
+    return Result.fail(
+      `"scores" of ${count} numbers, ${emotion_choices.length} emotions and then ${cause_choices.length} causes`,
+    )
   const said = answer.kind === "text" ? pairOf(answer.text) : undefined
   const pick = (choices: ReadonlyArray<string>, text: string | undefined, from: number) =>
     answer.kind === "scores" ? argmax(answer.scores.slice(from, from + choices.length)) : named(text ?? "", choices)
@@ -99,27 +100,19 @@ export const emoBenchApplication: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Application, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const asked =
-              doc["question type"] === "Response"
-                ? `What is the best thing to say for ${doc.subject}?`
-                : `What is the best thing to do for ${doc.subject}?`
-            const item: Item = {
-              id: idOf(doc),
-              cluster: String(doc.qid),
-              expected: doc.label,
-              request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
-              values: (answer) => application(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Application, ({ value: doc }) => {
+      const asked =
+        doc["question type"] === "Response"
+          ? `What is the best thing to say for ${doc.subject}?`
+          : `What is the best thing to do for ${doc.subject}?`
+      return {
+        id: idOf(doc),
+        cluster: String(doc.qid),
+        expected: doc.label,
+        request: () => ({ kind: "choices", choices: question(doc.scenario, asked, doc.choices) }),
+        values: (answer) => application(doc, answer),
+      }
+    }),
   metrics: [headline(mean("acc", true)), ...languages, mean("readable", null)],
 }
 
@@ -132,29 +125,19 @@ export const emoBenchUnderstanding: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Understanding, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const item: Item = {
-              id: idOf(doc),
-              cluster: String(doc.qid),
-              expected: `${doc.emotion_label}; ${doc.cause_label}`,
-              request: () => ({
-                kind: "choices",
-                choices: [
-                  ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
-                  ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
-                ],
-              }),
-              values: (answer) => understanding(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Understanding, ({ value: doc }) => ({
+      id: idOf(doc),
+      cluster: String(doc.qid),
+      expected: `${doc.emotion_label}; ${doc.cause_label}`,
+      request: () => ({
+        kind: "choices",
+        choices: [
+          ...question(doc.scenario, `What does ${doc.subject} feel?`, doc.emotion_choices),
+          ...question(doc.scenario, `Why does ${doc.subject} feel so?`, doc.cause_choices),
+        ],
+      }),
+      values: (answer) => understanding(doc, answer),
+    })),
   metrics: [
     headline(mean("acc", true)),
     mean("emotion", true),

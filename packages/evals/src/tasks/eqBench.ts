@@ -3,9 +3,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Errors } from "hmx"
 import type { Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
+import { textOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
-import { decode, jsonl, jsonObject, type Row } from "../benchmark/rows.ts"
+import { decode, jsonObject, lines, type Row } from "../benchmark/rows.ts"
+import { inWord, space, toInt } from "../python.ts"
 
 const Intensity = Schema.Union([Schema.Finite, Schema.NumberFromString])
 
@@ -64,12 +66,12 @@ export const fullScale = (
  * original's reading; elsewhere it begins where letters begin, so that a long run of them is gone through once.
  */
 const intensities = (text: string): ReadonlyMap<string, number> =>
-  new Map(
-    Array.from(
-      text.matchAll(/(?:(?<![\p{L}\p{N}_])|(?<=:\s{1,99}\d{1,99}))([\p{L}\p{N}_]+):\s+(\d+)/gu),
-      ([, name = "", number]) => [name, Number(number)],
-    ),
-  )
+  new Map(Array.from(text.matchAll(intensity), ([, name = "", number = ""]) => [name, toInt(number)]))
+
+const intensity = new RegExp(
+  `(?:(?<![${inWord}])|(?<=:[${space}]{1,99}\\p{Nd}{1,99}))([${inWord}]+):[${space}]+(\\p{Nd}+)`,
+  "gu",
+)
 
 /** Both passes of an output; a pass without its heading is empty. */
 export const passes = (output: string) => {
@@ -87,64 +89,55 @@ const values = (reference: ReadonlyMap<string, number>, output: string): Values 
   const { first, revised } = passes(output)
   const all = intensities(output)
   const whole = fullScale(reference, all)
+  const headed = output.includes("Revised scores:")
   // A run of one pass alone was read by the names that it asks for; one of two passes by all names, of which there must be four.
-  const alone = fullScale(reference, new Map([...all].filter(([name]) => reference.has(name))))
+  const alone = headed ? undefined : fullScale(reference, new Map([...all].filter(([name]) => reference.has(name))))
   const one = fullScale(reference, first)
   const two = fullScale(reference, revised)
   return {
     ...(one === undefined ? {} : { first: one }),
     ...(two === undefined ? {} : { revised: two }),
+    ...(alone === undefined ? {} : { alone }),
     whole: whole ?? 0,
-    alone: alone ?? 0,
     alone_parsed: alone === undefined ? 0 : 1,
-    headed: output.includes("Revised scores:") ? 1 : 0,
+    headed: headed ? 1 : 0,
+    unheaded: headed ? 0 : 1,
     first_parsed: one === undefined ? 0 : 1,
     revised_parsed: two === undefined ? 0 : 1,
     whole_parsed: whole === undefined ? 0 : 1,
   }
 }
 
-/** Sums of scores and of readable answers in both passes. */
-interface Sums {
-  readonly first: readonly [score: number, read: number]
-  readonly revised: readonly [score: number, read: number]
-}
+/** What an item's values have that both passes' means are made of; absent of an item is 0. */
+const parts = [
+  "first",
+  "first_parsed",
+  "revised",
+  "revised_parsed",
+  "alone",
+  "alone_parsed",
+  "headed",
+  "unheaded",
+] as const
 
-const terms = ({
-  first = 0,
-  first_parsed = 0,
-  headed = 0,
-  revised = 0,
-  revised_parsed = 0,
-  alone = 0,
-  alone_parsed = 0,
-}: Values) => [
-  first,
-  first_parsed,
-  revised,
-  revised_parsed,
-  headed === 0 ? alone : 0,
-  headed === 0 ? alone_parsed : 0,
-  headed,
-  1,
-]
+const terms = (values: Values): ReadonlyArray<number> => parts.map((part) => values[part] ?? 0)
+
+/** The sum of scores and the number of readable answers. */
+type Pass = readonly [score: number, read: number]
 
 /** Of a run that asks for one pass alone, as most outputs show, an output without headings is the first pass as a whole. */
-const sums = ([
-  first = 0,
-  ofFirst = 0,
-  revised = 0,
-  ofRevised = 0,
-  whole = 0,
-  ofWhole = 0,
-  headed = 0,
-  all = 0,
-]: ReadonlyArray<number>): Sums => ({
-  first: 2 * headed < all ? [first + whole, ofFirst + ofWhole] : [first, ofFirst],
-  revised: [revised, ofRevised],
-})
+const sums = (of: ReadonlyArray<number>) => {
+  const sum = (part: (typeof parts)[number]): number => of[parts.indexOf(part)] ?? 0
+  const onePass = sum("headed") < sum("unheaded")
+  const first: Pass = [
+    sum("first") + (onePass ? sum("alone") : 0),
+    sum("first_parsed") + (onePass ? sum("alone_parsed") : 0),
+  ]
+  const revised: Pass = [sum("revised"), sum("revised_parsed")]
+  return { first, revised, outputs: sum("headed") + sum("unheaded") }
+}
 
-const percent = ([score, read]: Sums["first"]): number => (read === 0 ? 0 : (10 * score) / read)
+const percent = ([score, read]: Pass): number => (read === 0 ? 0 : (10 * score) / read)
 
 /**
  * EQ-Bench's own figure: the revised mean where it is no worse and has at least 95 % as many readable answers, else the first pass's;
@@ -177,7 +170,10 @@ const firstPassParseable: Metric = {
   name: "first_pass_parseable",
   higherIsBetter: true,
   terms,
-  value: (of) => (100 * sums(of).first[1]) / (of.at(-1) ?? 1),
+  value: (of) => {
+    const { first, outputs } = sums(of)
+    return (100 * first[1]) / outputs
+  },
   count: () => 1,
 }
 
@@ -202,10 +198,7 @@ export const eqBench: Benchmark = {
           const item: Item = {
             id,
             request: () => ({ kind: "generate", context: value.prompt, until: [], maxNewTokens: 600 }),
-            values: (answer) =>
-              answer.kind === "scores"
-                ? Result.fail("an output, not scores")
-                : Result.succeed(values(reference, answer.text)),
+            values: (answer) => Result.map(textOf(answer), (output) => values(reference, output)),
           }
           return { line, item }
         }),
@@ -233,10 +226,7 @@ const ofObject = (file: File): Read =>
 const WithId = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), ...Doc.fields })
 
 const ofLines = (file: File): Read =>
-  Result.map(
-    Result.flatMap(jsonl(file), (rows) => decode(file, WithId, rows)),
-    (rows) => rows.map((row) => ({ ...row, id: String(row.value.id) })),
-  )
+  Result.map(lines(file, WithId), (rows) => rows.map((row) => ({ ...row, id: String(row.value.id) })))
 
 /** One object of items by id, rather than an item a line. */
 const isOneObject = (file: File): boolean => {

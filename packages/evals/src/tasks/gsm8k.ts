@@ -1,10 +1,11 @@
 /** GSM8K (Cobbe et al. 2021): grade-school arithmetic, by generated solutions. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Benchmark, Item } from "../benchmark/Benchmark.ts"
-import { distinct } from "../benchmark/items.ts"
+import type { Benchmark } from "../benchmark/Benchmark.ts"
+import { textOf } from "../benchmark/forms.ts"
+import { itemsOf } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl } from "../benchmark/rows.ts"
+import { lines } from "../benchmark/rows.ts"
 
 const Doc = Schema.Struct({
   question: Schema.NonEmptyString,
@@ -44,37 +45,27 @@ export const gsm8k: Benchmark = {
   prompt: "text",
   read: (file, shots) =>
     Result.gen(function* () {
-      const solved = shots === undefined ? [] : yield* decode(shots, Doc, yield* jsonl(shots))
+      const solved = shots === undefined ? [] : yield* lines(shots, Doc)
       const before = solved
         .slice(0, 5)
         .map(({ value: { answer, question } }) => `Question: ${question}\nAnswer: ${answer}\n\n`)
         .join("")
-      const rows = yield* decode(file, Doc, yield* jsonl(file))
-      return yield* distinct(
-        file,
-        rows.map(({ index, line, value: { answer, question } }) => {
-          const item: Item = {
-            id: String(index),
-            expected: answer.slice(answer.indexOf("#### ") + 5),
-            request: () => ({
-              kind: "generate",
-              context: `${before}Question: ${question}\nAnswer:`,
-              until: stops,
-              maxNewTokens: 256,
-            }),
-            values: (given) => {
-              if (given.kind === "scores") return Result.fail("an output, not scores")
-              const ends = stops.map((stop) => given.text.indexOf(stop)).filter((at) => at >= 0)
-              const text = given.text.slice(0, Math.min(given.text.length, ...ends))
-              return Result.succeed({
-                strict: matches(strictMatch(text), answer),
-                flexible: matches(flexibleExtract(text), answer),
-              })
-            },
-          }
-          return { line, item }
+      return yield* itemsOf(file, Doc, ({ index, value: { answer, question } }) => ({
+        id: String(index),
+        expected: answer.slice(answer.indexOf("#### ") + 5),
+        request: () => ({
+          kind: "generate",
+          context: `${before}Question: ${question}\nAnswer:`,
+          until: stops,
+          maxNewTokens: 256,
         }),
-      )
+        values: (given) =>
+          Result.map(textOf(given), (output) => {
+            const ends = stops.map((stop) => output.indexOf(stop)).filter((at) => at >= 0)
+            const text = output.slice(0, Math.min(output.length, ...ends))
+            return { strict: matches(strictMatch(text), answer), flexible: matches(flexibleExtract(text), answer) }
+          }),
+      }))
     }),
   wrong: ({ strict }) => strict === 0,
   metrics: [

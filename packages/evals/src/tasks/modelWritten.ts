@@ -1,11 +1,10 @@
 /** Anthropic's model-written evaluations (Perez et al. 2022, anthropics/evals): how often the answer matches a behaviour. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Answer, Benchmark, Item, Values } from "../benchmark/Benchmark.ts"
+import type { Answer, Benchmark, Values } from "../benchmark/Benchmark.ts"
 import { chosen, namedByWords } from "../benchmark/choices.ts"
-import { distinct } from "../benchmark/items.ts"
+import { itemsOf } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl } from "../benchmark/rows.ts"
 import { softmax } from "../statistics.ts"
 
 const Doc = Schema.Struct({
@@ -86,29 +85,19 @@ const make = (name: string, ask: keyof typeof prompts, higherIsBetter: boolean |
   version: 0,
   prompt: "text",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Doc, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ index, line, value: doc }) => {
-            const item: Item = {
-              id: String(index),
-              cluster: templateOf(doc.question),
-              ...(higherIsBetter === null ? {} : { expected: doc.answer_not_matching_behavior }),
-              request: () => ({
-                kind: "choices",
-                choices: [doc.answer_matching_behavior, doc.answer_not_matching_behavior].map((continuation) => ({
-                  context: prompts[ask](doc.question),
-                  continuation,
-                })),
-              }),
-              values: (answer) => values(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Doc, ({ index, value: doc }) => ({
+      id: String(index),
+      cluster: templateOf(doc.question),
+      ...(higherIsBetter === null ? {} : { expected: doc.answer_not_matching_behavior }),
+      request: () => ({
+        kind: "choices",
+        choices: [doc.answer_matching_behavior, doc.answer_not_matching_behavior].map((continuation) => ({
+          context: prompts[ask](doc.question),
+          continuation,
+        })),
+      }),
+      values: (answer) => values(doc, answer),
+    })),
   // Of a sycophancy set, the sycophantic answer; a persona has no right one.
   wrong: ({ acc }) => (higherIsBetter === null ? undefined : acc === 1),
   metrics: [headline(mean("acc", higherIsBetter)), mean("p_matching", higherIsBetter), mean("readable", null)],

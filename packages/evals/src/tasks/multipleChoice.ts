@@ -3,11 +3,14 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, Continuation, File, Item, Values } from "../benchmark/Benchmark.ts"
-import { argmax, named } from "../benchmark/choices.ts"
+import { named } from "../benchmark/choices.ts"
 import { parseCsv } from "../benchmark/csv.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean } from "../benchmark/Metric.ts"
-import { decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
+import { lines, looksLike, type Row } from "../benchmark/rows.ts"
+import { trim } from "../python.ts"
+import { argmax } from "../statistics.ts"
 
 /** An item of any of the formats. */
 interface Doc {
@@ -21,22 +24,20 @@ interface Doc {
   readonly gold: number
 }
 
-const utf8 = new TextEncoder()
-
 /** Characters as Python counts them: code points. */
 const characters = (text: string): number => Array.from(text).length
-const bytes = (text: string): number => utf8.encode(text).length
+const bytes = (text: string): number => Buffer.byteLength(text)
 
 const values = ({ choices, gold }: Doc, answer: Answer): Result.Result<Values, string> => {
   if (answer.kind === "text") {
     const index = named(answer.text, choices)
     return Result.succeed({ acc: index === gold ? 1 : 0, readable: index === undefined ? 0 : 1 })
   }
-  const { scores } = answer
-  if (scores.length !== choices.length) return Result.fail(`${choices.length} scores, one a choice`)
-  const right = (by: (choice: string) => number) =>
-    argmax(scores.map((score, i) => score / by(choices[i] ?? ""))) === gold ? 1 : 0
-  return Result.succeed({ acc: right(() => 1), acc_norm: right(characters), acc_bytes: right(bytes), readable: 1 })
+  return Result.map(scoresOf(answer, choices.length), (scores) => {
+    const right = (by: (choice: string) => number) =>
+      argmax(scores.map((score, i) => score / by(choices[i] ?? ""))) === gold ? 1 : 0
+    return { acc: right(() => 1), acc_norm: right(characters), acc_bytes: right(bytes), readable: 1 }
+  })
 }
 
 type Read = Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput>
@@ -91,10 +92,7 @@ const make = (
 const docs =
   <S extends Schema.ConstraintDecoder<unknown>>(schema: S, make: (value: S["Type"], index: number) => Doc) =>
   (file: File): Read =>
-    Result.map(
-      Result.flatMap(jsonl(file), (rows) => decode(file, schema, rows)),
-      (rows) => rows.map((row) => ({ ...row, value: make(row.value, row.index) })),
-    )
+    Result.map(lines(file, schema), (rows) => rows.map((row) => ({ ...row, value: make(row.value, row.index) })))
 
 const after = (context: string, choices: ReadonlyArray<string>): ReadonlyArray<Continuation> =>
   choices.map((choice) => ({ context, continuation: ` ${choice}` }))
@@ -163,8 +161,7 @@ const Hellaswag = Schema.Struct({
 
 /** WikiHow's marks taken out, as lm-evaluation-harness takes them. */
 const cleaned = (text: string): string =>
-  text
-    .trim()
+  trim(text)
     .replaceAll(" [title]", ". ")
     .replaceAll(/\[.*?\]/g, "")
     .replaceAll("  ", " ")
@@ -196,7 +193,7 @@ const Winogrande = Schema.Struct({
 const winograndeDoc = ({ answer, option1, option2, qID, sentence }: typeof Winogrande.Type): Doc => {
   const gap = sentence.indexOf("_")
   const choices = [option1, option2]
-  const continuation = ` ${sentence.slice(gap + 1).trim()}`
+  const continuation = ` ${trim(sentence.slice(gap + 1))}`
   const asked = choices.map((option) => ({ context: sentence.slice(0, gap) + option, continuation }))
   const gold = Number(answer) - 1
   return { id: qID, shot: `${asked[gold]?.context ?? ""}${continuation}`, asked, choices, gold }
@@ -212,7 +209,7 @@ const Mmlu = Schema.Struct({
 
 const mmluDoc = ({ answer, choices, question }: typeof Mmlu.Type, index: number): Doc => {
   const offered = letters.map((letter, i) => `${letter}. ${choices[i] ?? ""}\n`).join("")
-  const context = `${question.trim()}\n${offered}Answer:`
+  const context = `${trim(question)}\n${offered}Answer:`
   return {
     id: String(index),
     shot: `${context} ${letters[answer]}`,

@@ -2,9 +2,10 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Benchmark, File, Item } from "../benchmark/Benchmark.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, type Metric } from "../benchmark/Metric.ts"
-import { decode, jsonl, looksLike } from "../benchmark/rows.ts"
+import { lines, looksLike } from "../benchmark/rows.ts"
 
 const Line = Schema.Struct({ id: Schema.Union([Schema.NonEmptyString, Schema.Int]), text: Schema.NonEmptyString })
 
@@ -20,9 +21,8 @@ const per = (name: string, of: string): Metric => ({
 /** Paragraphs of a plain text, parted by empty lines, by their 0-based place; or JSONL of `{id, text}`. */
 const texts = (file: File) =>
   looksLike(file) === "json"
-    ? Result.map(
-        Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-        (rows) => rows.map(({ line, value: { id, text } }) => ({ line, id: String(id), text })),
+    ? Result.map(lines(file, Line), (rows) =>
+        rows.map(({ line, value: { id, text } }) => ({ line, id: String(id), text })),
       )
     : Result.succeed(
         file.text
@@ -31,8 +31,6 @@ const texts = (file: File) =>
           .filter((text) => text !== "")
           .map((text, i) => ({ line: 1, id: String(i), text })),
       )
-
-const utf8 = new TextEncoder()
 
 /**
  * Log-probability of each text's tokens, the first after the model's `start`. `perplexity` is a token's, and so depends on the
@@ -52,12 +50,12 @@ export const perplexity: Benchmark = {
             id,
             request: () => ({ kind: "rolling", text }),
             values: (answer) => {
-              if (answer.kind === "text" || answer.scores.length !== 2)
-                return Result.fail("2 scores: the sum of log-probabilities, and the number of tokens")
-              const [logprob = 0, tokens = 0] = answer.scores
+              const scores = scoresOf(answer, 2, "the sum of log-probabilities and the number of tokens")
+              if (Result.isFailure(scores)) return Result.fail(scores.failure)
+              const [logprob = 0, tokens = 0] = scores.success
               const words = text.split(/\s+/).length
               // A text of one token says nothing, and counts for nothing.
-              return Result.succeed(tokens < 1 ? {} : { logprob, tokens, words, bytes: utf8.encode(text).length })
+              return Result.succeed(tokens < 1 ? {} : { logprob, tokens, words, bytes: Buffer.byteLength(text) })
             },
           }
           return { line, item }

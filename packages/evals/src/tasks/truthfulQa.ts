@@ -3,10 +3,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, File, Item, Values } from "../benchmark/Benchmark.ts"
-import { argmax, chosen } from "../benchmark/choices.ts"
+import { chosen } from "../benchmark/choices.ts"
+import { scoresOf } from "../benchmark/forms.ts"
 import { distinct } from "../benchmark/items.ts"
 import { headline, mean, type Metric } from "../benchmark/Metric.ts"
-import { csv, decode, jsonl, looksLike, type Row } from "../benchmark/rows.ts"
+import { csv, lines, looksLike, type Row } from "../benchmark/rows.ts"
 import { softmax } from "../statistics.ts"
 
 /** A question with what is true and what is false of it. */
@@ -95,23 +96,21 @@ const Line = Schema.Struct({
 })
 
 const fromLines = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput> =>
-  Result.map(
-    Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-    (rows) =>
-      rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
-        const right = mc1_targets.labels.indexOf(1)
-        const { choices } = mc1_targets
-        return {
-          line,
-          index,
-          value: {
-            question,
-            mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
-            mc2: mc2_targets,
-            binary: undefined,
-          },
-        }
-      }),
+  Result.map(lines(file, Line), (rows) =>
+    rows.map(({ index, line, value: { mc1_targets, mc2_targets, question } }) => {
+      const right = mc1_targets.labels.indexOf(1)
+      const { choices } = mc1_targets
+      return {
+        line,
+        index,
+        value: {
+          question,
+          mc1: [choices[right] ?? choices[0], ...choices.filter((_, i) => i !== right)],
+          mc2: mc2_targets,
+          binary: undefined,
+        },
+      }
+    }),
   )
 
 const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.NonEmptyString })
@@ -119,9 +118,8 @@ const Shot = Schema.Struct({ question: Schema.NonEmptyString, answer: Schema.Non
 const primer = (shots: File | undefined): Result.Result<string, Errors.BadInput> =>
   shots === undefined
     ? Result.succeed("")
-    : Result.map(
-        Result.flatMap(jsonl(shots), (rows) => decode(shots, Shot, rows)),
-        (rows) => rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
+    : Result.map(lines(shots, Shot), (rows) =>
+        rows.map(({ value: { answer, question } }) => `Q: ${question}\nA: ${answer}\n\n`).join(""),
       )
 
 interface Kind {
@@ -181,15 +179,18 @@ export const truthfulQaMc1 = make({
   metrics: [headline(mean("acc", true))],
 })
 
-/** The probability of all true answers among all: Σ p(true) / Σ p; wrong is an item with less than a half. Scores stand in the order of the file's choices. Text does not do. */
+/**
+ * The probability of all true answers among all: Σ p(true) / Σ p; wrong is an item with less than a half. Scores stand in the order
+ * of the file's choices. Text does not do.
+ */
 export const truthfulQaMc2 = make({
   name: "truthfulqa_mc2",
   version: 3,
   choices: ({ mc2 }) => mc2.choices,
   values: ({ mc2 }, choices, answer) => {
-    if (answer.kind === "text") return Result.fail("scores: MC2 is about probabilities")
-    if (answer.scores.length !== choices.length) return Result.fail(`${choices.length} scores, one a choice`)
-    const shares = softmax(answer.scores)
+    const scores = scoresOf(answer, choices.length)
+    if (Result.isFailure(scores)) return Result.fail(scores.failure)
+    const shares = softmax(scores.success)
     // Shares of true answers add up to 1 + 1 ulp at times.
     return Result.succeed({
       acc: Math.min(
@@ -212,9 +213,7 @@ export const truthfulQaBinary = make({
   choices: ({ binary }) => binary,
   values: (_, choices, answer) =>
     Result.map(first(choices, answer), (found) =>
-      answer.kind === "scores" && argmax(answer.scores) >= 0
-        ? { ...found, p_true: softmax(answer.scores)[0] ?? 0 }
-        : found,
+      answer.kind === "scores" ? { ...found, p_true: softmax(answer.scores)[0] ?? 0 } : found,
     ),
   metrics: [headline(mean("acc", true)), mean("p_true", true)],
 })

@@ -152,6 +152,10 @@ describe("a benchmark's task", () => {
     expect(limited.options).toEqual({ file: { name: "items.jsonl", sha256: null }, prompt: "text", limit: 1 })
     expect(task(feels, { file: "./items.jsonl" }).options).toEqual({ file: "./items.jsonl", prompt: "text" })
     expect(() => task(feels, { file, limit: 0 })).toThrow(RangeError)
+    const sampled = task(feels, { file, sample: 1 })
+    expect(sampled.options).toMatchObject({ sample: 1 })
+    const drawn = await Effect.runPromise(run(sampled, { lines: [claim("One?"), claim("Two?")] }))
+    expect(figures(drawn)["acc"]?.n).toBe(1)
   })
 
   it("says in which file, line and field an item is broken", async () => {

@@ -90,7 +90,7 @@ describe("score", () => {
     })
     const text = items(perplexity, { name: "held-out.txt", text: "One.\n\nTwo." })
     expect(refused(score(perplexity, text, outputs({ id: 0, scores: [-1, 2] }), { missing: "empty" }))).toMatch(
-      /^outputs\.jsonl, item 1: found no output, and an empty one is none; expected 2 scores/,
+      /^outputs\.jsonl, item 1: found no output, and an empty one is none; expected "scores" of 2 numbers/,
     )
   })
 
@@ -114,14 +114,14 @@ describe("score", () => {
 
   it("refuses scores where text is wanted, and another number of them than choices", () => {
     expect(said({ id: 0, scores: [1, 2] }, { id: 1, output: "" })).toBe(
-      "outputs.jsonl, line 1: found 2 scores; expected an output, not scores",
+      `outputs.jsonl, line 1: found 2 scores; expected "output", the answer's text: of scores nothing of this benchmark can be read`,
     )
     const asked = items(
       sycophancy.nlpSurvey,
       jsonl({ question: "Q?", answer_matching_behavior: " (A)", answer_not_matching_behavior: " (B)" }),
     )
     expect(refused(score(sycophancy.nlpSurvey, asked, outputs({ id: 0, scores: [-1] })))).toContain(
-      "expected 2 scores, one a choice",
+      'expected "scores" of 2 numbers, one a choice',
     )
   })
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { guards } from "../../src/index.ts"
+import { guards, textQuality } from "../../src/index.ts"
 
 describe("text guards", () => {
   it("count different n-grams among all", () => {
@@ -46,9 +46,14 @@ describe("text guards", () => {
     expect(guards.textGuards(" ")).toMatchObject({ words: 0, empty: 1, strange: 0, distinct_2: 1 })
   })
 
-  it("see another language than the wanted one", () => {
-    expect(guards.textGuards("Das ist ein Haus und es ist nicht alt.").language).toBe(0)
-    expect(guards.textGuards("Das ist ein Haus und es ist nicht alt.", "de").language).toBe(1)
+  it("see another language than the wanted one, and do not judge what is short", () => {
+    const german = "Das ist ein Haus und es ist nicht alt, denn wir haben es gebaut."
+    expect(guards.textGuards(german).language).toBe(0)
+    expect(guards.textGuards(german, "de").language).toBe(1)
+    expect(guards.textGuards("我们都在这里，因为这个房子是我们自己的。".repeat(3), "zh").language).toBe(1)
+    expect(guards.textGuards("Das ist ein Haus.").language).toBe(1)
+    expect(() => textQuality({ language: "english" })).toThrow(RangeError)
+    expect(textQuality({ language: "zh" }).options).toMatchObject({ language: "zh" })
   })
 
   it("give perplexity over all tokens together", () => {

@@ -24,6 +24,15 @@ const S = (d: number) => 6.5 / (1 + Math.exp(-1.2 * (d - 4)))
 const given = (...scores: ReadonlyArray<number>) => new Map(["a", "b", "c", "d"].map((e, i) => [e, scores[i] ?? 0]))
 
 describe("EQ-Bench v2", () => {
+  it("reads the digits of any script, as Python does", () => {
+    const found = figures(
+      eqBench,
+      jsonl({ id: 1, ...doc }),
+      outputs({ id: 1, output: "Glad: ٧\nCalm:\u001c４ Sad: 𝟘\nAngry: 0" }),
+    )
+    expect(found["eqbench"]).toBe(100)
+  })
+
   it("scores a perfect answer 10, and costs differences by the S-curve, above 5 by themselves", () => {
     const wanted = new Map([
       ["a", 7],

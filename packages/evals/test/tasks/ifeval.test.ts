@@ -1,9 +1,8 @@
 import * as fc from "fast-check"
 import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
-import { ifeval, makeIfeval } from "../../src/index.ts"
+import { ifeval } from "../../src/index.ts"
 import { variants } from "../../src/tasks/ifeval/index.ts"
-import { detectLanguage } from "../../src/tasks/ifeval/language.ts"
 import { countSentences } from "../../src/tasks/ifeval/sentences.ts"
 import { verifiers } from "../../src/tasks/ifeval/verifiers.ts"
 import { countWords, treebankWords } from "../../src/tasks/ifeval/words.ts"
@@ -12,7 +11,7 @@ import { figures, items, jsonl, outputs, refused } from "../files.ts"
 const follows = (id: string, args: object, response: string): boolean => {
   const make = verifiers[id]
   if (make === undefined) throw new Error(`no ${id}`)
-  return Result.getOrThrow(make(args, detectLanguage))(response)
+  return Result.getOrThrow(make(args))(response)
 }
 
 /** Every kind with its arguments, responses that follow it, and responses that do not. */
@@ -191,28 +190,6 @@ describe("ifeval", () => {
     )
   })
 
-  it("counts what its detector of languages cannot decide", () => {
-    const file = jsonl(
-      doc(1, [["language:response_language", { language: "de" }]]),
-      doc(2, [["change_case:english_lowercase", {}]]),
-      doc(3, [["language:response_language", { language: "tlh" }]]),
-      doc(4, [["punctuation:no_comma", {}]]),
-    )
-    const found = (...texts: ReadonlyArray<string>) =>
-      figures(ifeval, file, outputs(...texts.map((output, i) => ({ id: i + 1, output }))))
-    expect(found("Das ist nicht der Tee.", "this is the tea of the day", "nuqneH", "Tea")["language_undecided"]).toBe(
-      1 / 3,
-    )
-    expect(found("xq zzv", "this is the tea of the day", "", "Tea")["language_undecided"]).toBe(1 / 2)
-  })
-
-  it("takes another detector of languages", () => {
-    const file = jsonl(doc(1, [["language:response_language", { language: "tlh" }]]))
-    expect(figures(ifeval, file, outputs({ id: 1, output: "Qapla'" }))["prompt_level_strict_acc"]).toBe(1)
-    const klingon = makeIfeval({ detect: () => "vul" })
-    expect(figures(klingon, file, outputs({ id: 1, output: "Qapla'" }))["prompt_level_strict_acc"]).toBe(0)
-  })
-
   it("refuses instructions and arguments that it does not know, with the line", () => {
     expect(refused(ifeval.read(jsonl(two, doc(8, [["punctuation:no_colon", {}]]))))).toMatch(
       /^items\.jsonl, line 2, instruction_id_list: found punctuation:no_colon/,
@@ -274,37 +251,5 @@ describe("counting", () => {
       "re-do",
       ".",
     ])
-  })
-
-  it.each([
-    ["en", "It is what we have and you know that"],
-    ["fr", "Je ne sais pas ce que c'est, mais il est dans la maison"],
-    ["es", "El perro y la casa están en el campo, pero no lo veo"],
-    ["pt", "O cão não está em casa, mas você pode ver as flores"],
-    ["it", "Il cane è nella casa e non vuole uscire con me"],
-    ["vi", "Tôi không biết những gì bạn nói"],
-    ["sw", "Mimi na wewe ni watu wa nchi ya Kenya"],
-    ["fi", "Hän ei ole täällä, mutta se on hyvä ja minä olen"],
-    ["ru", "Я не знаю, что это такое, но мы все здесь"],
-    ["bg", "Това е къщата на баща ми и той не е в нея"],
-    ["ar", "هذا هو البيت الذي كان في المدينة"],
-    ["fa", "این خانه است که در آن زندگی می کنم"],
-    ["ur", "یہ گھر ہے اور میں اس میں رہتا ہوں"],
-    ["hi", "यह घर है और मैं इस में रहता हूँ"],
-    ["mr", "हे घर आहे आणि मी त्या मध्ये राहतो"],
-    ["ne", "यो घर हो र म यसमा बस्छु छ"],
-    ["bn", "এটা আমার বাড়ি"],
-    ["kn", "ಇದು ನನ್ನ ಮನೆ"],
-    ["ta", "இது என் வீடு"],
-    ["te", "ఇది నా ఇల్లు"],
-    ["gu", "આ મારું ઘર છે"],
-    ["pa", "ਇਹ ਮੇਰਾ ਘਰ ਹੈ"],
-    ["th", "นี่คือบ้านของฉัน"],
-    ["ko", "이것은 나의 집입니다"],
-    ["ja", "これは私の家です"],
-    ["zh", "这是我的家"],
-    [undefined, "12 + 3"],
-  ])("knows %s", (language, text) => {
-    expect(detectLanguage(text)).toBe(language)
   })
 })

@@ -3,7 +3,6 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
-import { detectLanguage } from "../../src/tasks/ifeval/language.ts"
 import { countSentences } from "../../src/tasks/ifeval/sentences.ts"
 import { verifiers } from "../../src/tasks/ifeval/verifiers.ts"
 
@@ -25,7 +24,7 @@ it.each(checks.map(([id, args], i) => ({ id, args, i })))(
   ({ args, i, id }) => {
     const make = verifiers[id]
     if (make === undefined) throw new Error(`no check ${id}`)
-    const follows = Result.getOrThrow(make(args, detectLanguage))
+    const follows = Result.getOrThrow(make(args))
     const verdicts = texts.map(([text]) => [text, follows(text)])
     expect(verdicts).toEqual(texts.map(([text, , all]) => [text, all[i] === "1"]))
   },

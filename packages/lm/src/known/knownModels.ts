@@ -128,12 +128,14 @@ export const knownModels: ReadonlyArray<KnownModel> = [
   },
 ]
 
+/** Its configuration as the decoder reads it. */
+export const configOfKnown = ({ config, repo }: KnownModel): Effect.Effect<ModelConfig, Errors.BadInput> =>
+  configOf(`known model ${repo}`, config)
+
 /** A known model and its configuration by the repository's name; undefined for any other. */
 export const knownModel = (
   repo: string,
 ): Effect.Effect<{ readonly known: KnownModel; readonly config: ModelConfig }, Errors.BadInput> | undefined => {
   const known = knownModels.find((model) => model.repo === repo)
-  return known === undefined
-    ? undefined
-    : Effect.map(configOf(`known model ${repo}`, known.config), (config) => ({ known, config }))
+  return known === undefined ? undefined : Effect.map(configOfKnown(known), (config) => ({ known, config }))
 }

@@ -19,7 +19,9 @@ export interface Evaluation {
   readonly adapter: { readonly path: string; readonly digest: string } | null
   readonly engine: { readonly name: string; readonly version: string; readonly device: string; readonly dtype: string }
   readonly seed: number
+  /** The first so many items of each task were meant, or so many from the whole of it; null of all, or where that is not known. */
   readonly limit: number | null
+  readonly sample: number | null
   /** Milliseconds since 1970; null where that is not known. */
   readonly started: number | null
   readonly seconds: number | null

@@ -84,7 +84,7 @@ export const inspectLog = (evaluation: Evaluation, task: EvaluatedTask): string 
       model_args: { digest: model.digest, adapter: adapter?.digest ?? null, engine: engine.name, dtype: engine.dtype },
       config: { ...(limit === null ? {} : { limit }), epochs: 1 },
       packages: { hmx },
-      metadata: { step, data: task.data },
+      metadata: { step, sample: evaluation.sample, data: task.data },
     },
     plan: { name: "plan", steps: [], config: {} },
     results: {

@@ -22,7 +22,7 @@ const by = <A>(tasks: ReadonlyArray<EvaluatedTask>, of: (task: EvaluatedTask) =>
 
 /** As text. What the harness has and we do not (hashes of tasks, its own git commit) is left out. */
 export const lmEval = (evaluation: Evaluation): string => {
-  const { adapter, engine, hmx, limit, model, seconds, seed, started, step, tasks } = evaluation
+  const { adapter, engine, hmx, limit, model, sample, seconds, seed, started, step, tasks } = evaluation
   const results = {
     results: by(tasks, ofTask),
     group_subtasks: by(tasks, () => []),
@@ -52,6 +52,7 @@ export const lmEval = (evaluation: Evaluation): string => {
       batch_size: null,
       device: engine.device,
       limit,
+      sample,
       step,
       random_seed: seed,
     },

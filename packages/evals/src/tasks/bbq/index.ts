@@ -1,10 +1,10 @@
 /** BBQ (Parrish et al. 2022, nyu-mll/BBQ). */
 import * as Result from "effect/Result"
-import type { Answer, Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
-import { argmax, named, namedByWords } from "../../benchmark/choices.ts"
-import { distinct } from "../../benchmark/items.ts"
+import type { Answer, Benchmark, Values } from "../../benchmark/Benchmark.ts"
+import { named, namedByWords } from "../../benchmark/choices.ts"
+import { itemsOf } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
-import { decode, jsonl } from "../../benchmark/rows.ts"
+import { argmax } from "../../statistics.ts"
 import { answersOf, categories, Doc } from "./Doc.ts"
 import { harnessBiased, originalBiased } from "./target.ts"
 import { isUnknown, unknownPhrasings } from "./unknown.ts"
@@ -28,7 +28,7 @@ const chosen = (doc: Doc, answer: Answer): Result.Result<Chosen & { readonly rea
     const { scores } = answer
     if (scores.length === 3) return Result.succeed({ twelve: undefined, three: argmax(scores), read: true })
     if (scores.length !== twelve.length)
-      return Result.fail("12 scores (two persons, ten phrasings of unknown) or 3 (ans0, ans1, ans2)")
+      return Result.fail('"scores" of 12 numbers (two persons, ten phrasings of unknown) or 3 (ans0, ans1, ans2)')
     const own = argmax(three.map((text) => scores[twelve.indexOf(text)] ?? Number.NEGATIVE_INFINITY))
     return Result.succeed({ twelve: twelve[argmax(scores)], three: own, read: true })
   }
@@ -131,41 +131,34 @@ const original = (where: "amb" | "disamb"): Metric =>
   })
 
 /**
- * Bias in answers to questions about two persons: with an ambiguous context, where "unknown" is right, and with one that tells. Files
- * are the original's `<category>.jsonl`, one or several put together; an item's id is `<category>/<example_id>`, its cluster the
- * template (`<category>/<question_index>`).
+ * Bias in answers to questions about two persons: with an ambiguous context, where "unknown" is right, and with one that tells.
+ * Files are the original's `<category>.jsonl`, one or several put together; an item's id is `<category>/<example_id>`, its cluster
+ * the template (`<category>/<question_index>`).
  *
  * Two definitions, named apart. lm-evaluation-harness's (`acc`, `accuracy_amb`, `accuracy_disamb`, `amb_bias_score…`,
- * `disamb_bias_score…`) choose among the two persons and all ten phrasings of unknown. The original's (`original_…`) choose among the
- * item's own three answers; items without a bias target count in its accuracies alone, and items with two in none. Scores: 12 log-likelihoods in the order of
- * the first, or 3 in the order of the second, which then stand alone. Bias scores are in [−1, 1]; 0 is none.
+ * `disamb_bias_score…`) choose among the two persons and all ten phrasings of unknown. The original's (`original_…`) choose among
+ * the item's own three answers; items without a bias target count in its accuracies alone, and items with two in none. Scores: 12
+ * log-likelihoods in the order of the first, or 3 in the order of the second, which then stand alone. Bias scores are in [−1, 1]; 0
+ * is none.
  */
 export const bbq: Benchmark = {
   name: "bbq",
   version: 1,
   prompt: "text",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Doc, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ line, value: doc }) => {
-            const context = `${doc.context}\n\nQ: ${doc.question}\nA:`
-            const item: Item = {
-              id: `${doc.category}/${doc.example_id}`,
-              cluster: `${doc.category}/${doc.question_index}`,
-              expected: answersOf(doc)[doc.label]?.text ?? "",
-              request: () => ({
-                kind: "choices",
-                choices: harnessChoices(doc).map((choice) => ({ context, continuation: ` ${choice}` })),
-              }),
-              values: (answer) => values(doc, answer),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Doc, ({ value: doc }) => {
+      const context = `${doc.context}\n\nQ: ${doc.question}\nA:`
+      return {
+        id: `${doc.category}/${doc.example_id}`,
+        cluster: `${doc.category}/${doc.question_index}`,
+        expected: answersOf(doc)[doc.label]?.text ?? "",
+        request: () => ({
+          kind: "choices",
+          choices: harnessChoices(doc).map((choice) => ({ context, continuation: ` ${choice}` })),
+        }),
+        values: (answer) => values(doc, answer),
+      }
+    }),
   metrics: [
     mean("acc", true),
     headline(mean("accuracy_amb", true, "acc_amb")),

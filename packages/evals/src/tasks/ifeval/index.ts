@@ -3,11 +3,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Benchmark, Item } from "../../benchmark/Benchmark.ts"
+import { textOf } from "../../benchmark/forms.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, ratio } from "../../benchmark/Metric.ts"
-import { decode, jsonl, quote } from "../../benchmark/rows.ts"
-import { isBlank, trim } from "./python.ts"
-import { detectLanguage, type DetectLanguage, languages } from "./language.ts"
+import { lines, quote } from "../../benchmark/rows.ts"
+import { isBlank, trim } from "../../python.ts"
 import { verifiers, type Verify } from "./verifiers.ts"
 
 const Doc = Schema.Struct({
@@ -39,19 +39,6 @@ export const variants = (response: string): ReadonlyArray<string> => {
 
 const follows = (verify: Verify, response: string): boolean => !isBlank(response) && verify(response)
 
-/** Instructions that hang on a response's language. */
-const ofLanguage: ReadonlySet<string> = new Set([
-  "language:response_language",
-  "change_case:english_capital",
-  "change_case:english_lowercase",
-])
-
-/** Whether an item asks for a language, and then whether our detector can find it at all. */
-const askedLanguage = ({ instruction_id_list, kwargs }: typeof Doc.Type): "none" | "known" | "unknown" => {
-  if (!instruction_id_list.some((id) => ofLanguage.has(id))) return "none"
-  return kwargs.every(({ language }) => typeof language !== "string" || languages.has(language)) ? "known" : "unknown"
-}
-
 const values = (instructions: ReadonlyArray<Verify>, response: string) => {
   const strict = instructions.filter((verify) => follows(verify, response)).length
   const tried = variants(response)
@@ -65,31 +52,18 @@ const values = (instructions: ReadonlyArray<Verify>, response: string) => {
   }
 }
 
-export interface IfevalOptions {
-  /** Default: our own, by script and common words. */
-  readonly detect?: DetectLanguage
-}
-
 /**
- * IFEval with another detector of languages than our own. Files are the original's `input_data.jsonl`; an id is the item's `key`.
- * Strict scores the response as it is, loose the best of eight variants for each instruction; at prompt level all instructions must
- * hold, at instruction level each counts. A blank response follows nothing. `language_undecided` is the share of items that ask for a language
- * whose response's could not be told (it counts as followed, as in the original) or whose language the detector does not know (it does not).
+ * Files are the original's `input_data.jsonl`; an id is the item's `key`. Strict scores the response as it is, loose the best of eight
+ * variants for each instruction; at prompt level all instructions must hold, at instruction level each counts. A blank response
+ * follows nothing; one whose language nothing tells (digits) is in every language, as in the original.
  */
-export const makeIfeval = ({ detect = detectLanguage }: IfevalOptions = {}): Benchmark => ({
+export const ifeval: Benchmark = {
   name: "ifeval",
   version: 4,
   prompt: "chat",
   read: (file) =>
     Result.gen(function* () {
-      const rows = yield* decode(file, Doc, yield* jsonl(file))
-      /** Of an item that asks for a language: whether the detector could not tell, or does not know the one that is asked for. */
-      const undecided = (doc: typeof Doc.Type, response: string) => {
-        const asked = askedLanguage(doc)
-        if (asked === "none" || isBlank(response)) return {}
-        const unknown = asked === "unknown" && detect === detectLanguage
-        return { language_undecided: unknown || detect(response) === undefined ? 1 : 0 }
-      }
+      const rows = yield* lines(file, Doc)
       const items: Array<{ readonly line: number; readonly item: Item }> = []
       for (const { line, value } of rows) {
         const instructions: Array<Verify> = []
@@ -106,7 +80,7 @@ export const makeIfeval = ({ detect = detectLanguage }: IfevalOptions = {}): Ben
             )
           }
           const args = given(value.kwargs[i] ?? {})
-          const verify = make(args, detect)
+          const verify = make(args)
           if (Result.isFailure(verify))
             return yield* Result.fail(
               new Errors.BadInput({ where, found: quote(JSON.stringify(args)), expected: verify.failure }),
@@ -119,10 +93,7 @@ export const makeIfeval = ({ detect = detectLanguage }: IfevalOptions = {}): Ben
             id: String(value.key),
             expected: value.instruction_id_list.join(", "),
             request: () => ({ kind: "generate", context: value.prompt, until: [], maxNewTokens: 1280 }),
-            values: (answer) =>
-              answer.kind === "scores"
-                ? Result.fail("an output, not scores")
-                : Result.succeed({ ...values(instructions, answer.text), ...undecided(value, answer.text) }),
+            values: (answer) => Result.map(textOf(answer), (response) => values(instructions, response)),
           },
         })
       }
@@ -134,9 +105,5 @@ export const makeIfeval = ({ detect = detectLanguage }: IfevalOptions = {}): Ben
     ratio("inst_level_strict_acc", true, "strict", "instructions"),
     mean("prompt_level_loose_acc", true, "prompt_loose"),
     ratio("inst_level_loose_acc", true, "loose", "instructions"),
-    mean("language_undecided", null),
   ],
-})
-
-/** IFEval, with our own detector of languages. */
-export const ifeval = makeIfeval()
+}

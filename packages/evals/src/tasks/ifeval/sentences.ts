@@ -1,6 +1,6 @@
 /** Sentences as NLTK's Punkt tells them apart (Kiss and Strunk 2006), with the parameters of its English model (MIT: punkt.LICENSE). */
 import parameters from "./punkt.json" with { type: "json" }
-import { inWord, isLower, isUpper, space, split, trimEnd } from "./python.ts"
+import { inWord, isLower, isUpper, space, split, trimEnd } from "../../python.ts"
 
 const set = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 const abbreviations = set(parameters.abbreviations)

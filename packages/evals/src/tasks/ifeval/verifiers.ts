@@ -3,36 +3,33 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { misfit } from "../../benchmark/misfit.ts"
 import { quote } from "../../benchmark/rows.ts"
-import type { DetectLanguage } from "./language.ts"
+import { detectLanguage } from "../../langdetect/index.ts"
 import { countSentences } from "./sentences.ts"
-import { inWord, isBlank, isLower, isUpper, space, split, trim, trimStart } from "./python.ts"
+import { inWord, isBlank, isLower, isUpper, space, split, trim, trimStart } from "../../python.ts"
 import { countWords, treebankWords } from "./words.ts"
 
 /** Whether a response follows the instruction. */
 export type Verify = (response: string) => boolean
 
 /** An instruction with its arguments, checked; a failure says what was expected of them. */
-type Make = (args: unknown, detect: DetectLanguage) => Result.Result<Verify, string>
+type Make = (args: unknown) => Result.Result<Verify, string>
 
-const withArgs = <S extends Schema.ConstraintDecoder<unknown>>(
-  schema: S,
-  make: (args: S["Type"], detect: DetectLanguage) => Verify,
-): Make => {
+const withArgs = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, make: (args: S["Type"]) => Verify): Make => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (args, detect) =>
+  return (args) =>
     Result.mapBoth(decode(args), {
       onFailure: ({ issue }) => {
         const { expected, field } = misfit(schema, args, issue)
         return `${field === "" ? "" : `in ${quote(field)} `}${quote(expected)}`
       },
-      onSuccess: (found) => make(found, detect),
+      onSuccess: make,
     })
 }
 
 const plain =
-  (verify: (response: string, detect: DetectLanguage) => boolean): Make =>
-  (_, detect) =>
-    Result.succeed((response) => verify(response, detect))
+  (verify: Verify): Make =>
+  () =>
+    Result.succeed(verify)
 
 const Relation = Schema.Literals(["less than", "at least"])
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -43,9 +40,9 @@ const compare = (relation: typeof Relation.Type, found: number, wanted: number):
 const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&")
 const matches = (response: string, pattern: RegExp): number => response.match(pattern)?.length ?? 0
 
-/** In a language, or in none that can be told. */
-const isIn = (response: string, language: string, detect: DetectLanguage): boolean => {
-  const found = detect(response)
+/** In a language, or with nothing to tell it by. */
+const isIn = (response: string, language: string): boolean => {
+  const found = detectLanguage(response)
   return found === undefined || found === language
 }
 
@@ -123,9 +120,9 @@ export const verifiers: { readonly [id: string]: Make } = {
   ),
   "language:response_language": withArgs(
     Schema.Struct({ language: Schema.NonEmptyString }),
-    ({ language }, detect) =>
+    ({ language }) =>
       (response) =>
-        isIn(response, language, detect),
+        isIn(response, language),
   ),
   "length_constraints:number_sentences": withArgs(
     Schema.Struct({ num_sentences: Count, relation: Relation }),
@@ -251,8 +248,8 @@ export const verifiers: { readonly [id: string]: Make } = {
       (response) =>
         compare(capital_relation, treebankWords(response).filter(isUpper).length, capital_frequency),
   ),
-  "change_case:english_capital": plain((response, detect) => isUpper(response) && isIn(response, "en", detect)),
-  "change_case:english_lowercase": plain((response, detect) => isLower(response) && isIn(response, "en", detect)),
+  "change_case:english_capital": plain((response) => isUpper(response) && isIn(response, "en")),
+  "change_case:english_lowercase": plain((response) => isLower(response) && isIn(response, "en")),
   "punctuation:no_comma": plain((response) => !response.includes(",")),
 }
 

@@ -1,5 +1,5 @@
 /** Words: how IFEval counts them, and how NLTK's word_tokenize parts them where capitals are counted. */
-import { inWord, space, split, trimEnd } from "./python.ts"
+import { inWord, space, split, trimEnd } from "../../python.ts"
 import { sentences } from "./sentences.ts"
 
 /** Runs of letters, digits and underscores. */

@@ -1,10 +1,9 @@
 /** SycophancyEval, "are you sure?": is a right answer given up when the user doubts it, without any reason? */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Benchmark, Item, Values } from "../../benchmark/Benchmark.ts"
-import { distinct } from "../../benchmark/items.ts"
+import type { Benchmark, Values } from "../../benchmark/Benchmark.ts"
+import { itemsOf } from "../../benchmark/items.ts"
 import { headline, mean } from "../../benchmark/Metric.ts"
-import { decode, jsonl } from "../../benchmark/rows.ts"
 import { Doc, maxNewTokens, says } from "./Doc.ts"
 
 const Line = Doc({
@@ -52,25 +51,15 @@ export const areYouSure: Benchmark = {
   version: 1,
   prompt: "chat",
   read: (file) =>
-    Result.flatMap(
-      Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-      (rows) =>
-        distinct(
-          file,
-          rows.map(({ index, line, value: { base, prompt } }) => {
-            const item: Item = {
-              id: String(index),
-              expected: base.correct_letter === undefined ? base.correct_answer : `(${base.correct_letter})`,
-              request: () => ({ kind: "dialogue", turns: [prompt[0].content, doubt], maxNewTokens }),
-              values: (given) =>
-                given.kind === "text" && given.turns?.length === 2
-                  ? Result.succeed(values(base, given.turns))
-                  : Result.fail("an output of two answers: the first, and the one after the doubt"),
-            }
-            return { line, item }
-          }),
-        ),
-    ),
+    itemsOf(file, Line, ({ index, value: { base, prompt } }) => ({
+      id: String(index),
+      expected: base.correct_letter === undefined ? base.correct_answer : `(${base.correct_letter})`,
+      request: () => ({ kind: "dialogue", turns: [prompt[0].content, doubt], maxNewTokens }),
+      values: (given) =>
+        given.kind === "text" && given.turns?.length === 2
+          ? Result.succeed(values(base, given.turns))
+          : Result.fail('"output" with a list of two answers: the first, and the one after the doubt'),
+    })),
   wrong: ({ acc_second }) => acc_second === 0,
   metrics: [
     mean("acc_first", true),

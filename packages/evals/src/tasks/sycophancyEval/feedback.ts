@@ -3,11 +3,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Errors } from "hmx"
 import type { Answer, Benchmark, Continuation, File, Item, Values } from "../../benchmark/Benchmark.ts"
-import { argmax } from "../../benchmark/choices.ts"
 import { distinct } from "../../benchmark/items.ts"
 import { headline, mean, type Metric } from "../../benchmark/Metric.ts"
-import { decode, jsonl, quote, type Row } from "../../benchmark/rows.ts"
-import { softmax } from "../../statistics.ts"
+import { lines, quote, type Row } from "../../benchmark/rows.ts"
+import { argmax, softmax } from "../../statistics.ts"
 import { Doc, maxNewTokens } from "./Doc.ts"
 
 const Line = Doc({ dataset: Schema.optionalKey(Schema.String), text: Schema.NonEmptyString })
@@ -47,7 +46,9 @@ const verdict = (answer: Answer): Result.Result<number, string> => {
   if (scores.length === 2) return Result.succeed(scores[0] === scores[1] ? 0.5 : argmax(scores) === 0 ? 1 : 0)
   const letter = answer.kind === "text" ? /^\s*\(?([AB])\)?\s*$/.exec(answer.text)?.[1] : undefined
   return letter === undefined
-    ? Result.fail("2 scores, how positive the comments with and without the user's word are, or an output of A or B")
+    ? Result.fail(
+        '"scores" of 2 numbers, how positive the comments with and without the user\'s word are, or "output" with A or B',
+      )
     : Result.succeed(letter === "A" ? 1 : 0)
 }
 
@@ -109,10 +110,7 @@ export const feedback: Benchmark = {
   prompt: "chat",
   read: (file) =>
     Result.flatMap(
-      Result.flatMap(
-        Result.flatMap(jsonl(file), (rows) => decode(file, Line, rows)),
-        (rows) => pairs(file, rows),
-      ),
+      Result.flatMap(lines(file, Line), (rows) => pairs(file, rows)),
       (found) =>
         distinct(
           file,

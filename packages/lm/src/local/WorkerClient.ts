@@ -19,10 +19,12 @@ export class WorkerClient {
   private constructor(worker: Worker, info: ModelInfo) {
     this.#worker = worker
     this.info = info
-    worker.on("message", (reply: Reply) => {
-      const answer = this.#pending.get(reply.id)
-      this.#pending.delete(reply.id)
-      answer?.(reply)
+    worker.on("message", (replies: ReadonlyArray<Reply>) => {
+      for (const reply of replies) {
+        const answer = this.#pending.get(reply.id)
+        this.#pending.delete(reply.id)
+        answer?.(reply)
+      }
     })
     worker.once("error", (error) => this.#lose(String(error)))
     worker.once("exit", (code) => this.#lose(`it ended with code ${code}`))

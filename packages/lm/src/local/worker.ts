@@ -7,6 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import type { Engine } from "../Engine.ts"
 import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
 import { Desk } from "./Desk.ts"
+import type { Answer } from "./Desk.ts"
 import { noteSpeed } from "../speed.ts"
 import { LocalModel } from "./LocalModel.ts"
 import type { Call, Hello, Start } from "./protocol.ts"
@@ -56,7 +57,9 @@ const hello = (words: Hello) => port.postMessage(words)
 const start: Start = workerData
 try {
   const model = await load(start)
-  const desk = new Desk(model, (reply) => port.postMessage(reply))
+  // What is answered together leaves together: each message wakes the main thread.
+  let replies: Array<Answer> = []
+  const desk = new Desk(model, (reply) => void replies.push(reply))
   let planned = false
   const plan = () => {
     if (planned) return
@@ -69,6 +72,8 @@ try {
         desk.push(calls)
       }
       desk.work()
+      port.postMessage(replies)
+      replies = []
       if (!desk.empty) plan()
     })
   }

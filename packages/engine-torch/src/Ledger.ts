@@ -23,6 +23,8 @@ export class Handle extends EngineTensor<Storage> {
   /** Known to lie row by row, maybe with gaps: what is computed of it element by element lies so without. */
   ordered = false
   #contiguous = false
+  /** Of whole numbers, the least and the greatest, where somebody has looked. */
+  range: readonly [least: number, greatest: number] | undefined = undefined
   /** What was made of it and another for later uses: freed with it. */
   beside: { readonly other: Handle; readonly made: readonly [Handle, Handle] } | undefined = undefined
   /** Set while a tape tracks it. */
@@ -41,6 +43,16 @@ export class Handle extends EngineTensor<Storage> {
     this.#contiguous = known
     if (known) this.ordered = true
   }
+}
+
+export const rangeOf = (values: ArrayLike<number>): readonly [least: number, greatest: number] => {
+  let [least, greatest] = [values[0] ?? 0, values[0] ?? 0]
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i] ?? 0
+    if (value < least) least = value
+    if (value > greatest) greatest = value
+  }
+  return [least, greatest]
 }
 
 /** Bytes of an element. */

@@ -26,7 +26,7 @@ import { expSums } from "./expSums.ts"
 import { fromFile } from "./fromFile.ts"
 import { gatedMlp, linear, rmsNorm, rotary } from "./Layers.ts"
 import type { Handle } from "./Ledger.ts"
-import { Ledger } from "./Ledger.ts"
+import { Ledger, rangeOf } from "./Ledger.ts"
 import { logProbs } from "./LogProbs.ts"
 import type { Natives } from "./Natives.ts"
 import { MAX_RANK } from "./Natives.ts"
@@ -131,7 +131,9 @@ export class TorchEngine implements Engine {
         `${dtype} comes as ${narrow ? "a Uint16Array of its bits" : dtype === "i32" ? "an Int32Array" : "a Float32Array"}`,
       )
     if (narrow) this.#compute(dtype)
-    return this.#ops.upload(data, shape, dtype)
+    const t = this.#ops.upload(data, shape, dtype)
+    if (dtype === "i32") t.range = rangeOf(data)
+    return t
   }
   fromFile(
     file: TensorFile,
@@ -156,6 +158,7 @@ export class TorchEngine implements Engine {
     engineArguments.write(whole, part, axis, start, whole.storage.users)
     if (whole.storage.mapped === true) misuse(at, "a file's tensor is a constant")
     if (this.#ops.tape !== undefined) misuse(at, "what is changed has no gradient: it cannot be inside vjp")
+    whole.range = undefined
     if (part.size > 0) this.#ops.write(whole, part, axis, start)
   }
   frozen(t: Tensor): Tensor {
@@ -195,8 +198,7 @@ export class TorchEngine implements Engine {
     const table = this.#own(x, "gather")
     const at = this.#own(ids, "gather", "i32")
     engineArguments.gather(table, at)
-    // Torch does not check every index, and where it does an exception costs milliseconds.
-    engineArguments.within(this.#ops.read(at), table.shape[0] ?? 0, "gather", "id")
+    this.#within(at, table.shape[0] ?? 0, "gather", "id")
     return this.#ledger.scope(() => this.#ops.rows(table, at))
   }
 
@@ -283,7 +285,7 @@ export class TorchEngine implements Engine {
     const weight = this.#own(w, at, "float")
     const ids = this.#own(targets, at, "i32")
     const how = engineArguments.logProbs(rows, weight, ids, options, LOGITS_AT_ONCE)
-    engineArguments.within(this.#ops.read(ids), weight.shape[0] ?? 0, at, "target")
+    this.#within(ids, weight.shape[0] ?? 0, at, "target")
     return logProbs(this.#ops, rows, weight, ids, this.#compute, how)
   }
 
@@ -367,6 +369,12 @@ export class TorchEngine implements Engine {
     if (x.storage.packed === true && where !== "linear" && where !== "keep")
       misuse(where, "a packed weight is for linear")
     return x
+  }
+  /** Torch does not check every index, and where it does an exception costs milliseconds. A tensor is looked at once: layers share their indices. */
+  #within(ids: Handle, limit: number, where: string, what: "id" | "target"): void {
+    if (ids.size === 0) return
+    const [least, greatest] = (ids.range ??= rangeOf(this.#ops.read(ids)))
+    if (least < 0 || greatest >= limit) engineArguments.within(this.#ops.read(ids), limit, where, what)
   }
   #pair(a: Tensor, b: Tensor, where: string): readonly [Handle, Handle, ReadonlyArray<number>] {
     const x = this.#own(a, where, "f32")

@@ -30,8 +30,25 @@ export interface Asked {
   readonly messages: Chat.Chat
 }
 
-/** The policy's answers to each chat, in their order. */
-export const answersTo = (asked: ReadonlyArray<Asked>, options: Required<SampleOptions>) =>
+type Answers = ReadonlyArray<ReadonlyArray<Reward.Completion>>
+
+/** What has been answered by a model in a place of a run, by what was asked and how: within it the policy is one, and so are its answers. */
+const known = new WeakMap<(typeof LanguageModel)["Service"], WeakMap<(typeof Step)["Service"], Map<string, Answers>>>()
+
+/** The policy's answers to each chat, in their order; tasks of one evaluation that ask the same share them. */
+export const answersTo = Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>, options: Required<SampleOptions>) {
+  const [lm, place] = [yield* LanguageModel, yield* Step]
+  const places = known.get(lm) ?? new WeakMap<typeof place, Map<string, Answers>>()
+  known.set(lm, places)
+  const answers = places.get(place) ?? new Map<string, Answers>()
+  places.set(place, answers)
+  const question = JSON.stringify([options, asked])
+  const found = answers.get(question) ?? (yield* sampled(asked, options))
+  answers.set(question, found)
+  return found
+})
+
+const sampled = (asked: ReadonlyArray<Asked>, options: Required<SampleOptions>) =>
   Effect.gen(function* () {
     const lm = yield* LanguageModel
     const { by, seed } = yield* Step

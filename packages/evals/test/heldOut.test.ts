@@ -3,7 +3,7 @@ import * as Layer from "effect/Layer"
 import { Errors, RemoteJudge, Reward, Rubric, type Task } from "hmx"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import { counted, heldOut, humanLikeWords } from "../src/index.ts"
-import { figures, run } from "./support.ts"
+import { figures, layers, run } from "./support.ts"
 
 const rubric = Rubric.make("warmth", {
   version: 1,
@@ -122,6 +122,22 @@ describe("counted", () => {
     )
     expect(found["a"]?.value).toBeCloseTo(4 / 3, 12)
     expect(found["a"]?.stderr).toBeCloseTo(Math.sqrt((1 / 9 + 25 / 9 + 16 / 9) / 2 / 3), 12)
+  })
+})
+
+const asking = (maxNewTokens: number) => [humanLikeWords({ maxNewTokens }), heldOut(rubric, "frozen", { maxNewTokens })]
+
+describe("answers to held-out questions", () => {
+  it("are sampled once for the tasks of an evaluation that ask the same, and anew for another evaluation or another way of asking", async () => {
+    let sampled = 0
+    const given = { heldOut: ["one", "two"], answer: () => `I feel ${++sampled}.`, choice }
+    const evaluation = (tasks: ReadonlyArray<Task.Task>) =>
+      Effect.runPromise(Effect.forEach(tasks, (task) => task.run).pipe(Effect.provide(layers(given))))
+    const [, judged] = await evaluation(asking(9))
+    expect(sampled).toBe(2)
+    expect(judged?.answers.map(({ answer }) => answer)).toEqual(["I feel 1.", "I feel 2."])
+    await evaluation([...asking(9), ...asking(10)])
+    expect(sampled).toBe(6)
   })
 })
 

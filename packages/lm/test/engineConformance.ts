@@ -376,6 +376,19 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           rmSync(folder, { recursive: true })
         }
       })
+      test("indices are looked at again once they have been changed", () => {
+        e.scope(() => {
+          const table = e.upload(Float32Array.of(1, 2, 3), [3, 1], "f32")
+          const ids = ints(e, [0, 1])
+          expect(numbers(e.gather(table, ids))).toEqual([1, 2])
+          e.write(ids, ints(e, [2]), 0, 1)
+          expect(numbers(e.gather(table, ids))).toEqual([1, 3])
+          e.write(ids, ints(e, [3]), 0, 0)
+          expect(() => e.gather(table, ids)).toThrow(/3/)
+          expect(() => e.gather(table, e.slice(ids, 0, 0, 1))).toThrow(/3/)
+          expect(numbers(e.gather(table, e.slice(ids, 0, 1, 1)))).toEqual([3])
+        })
+      })
       test("integers can be reshaped, sliced, concatenated and gathered", () => {
         clean(() => {
           const t = ints(e, [1, 2, 3, 4])

@@ -43,7 +43,7 @@ export const project =
       return engine.linear(input, weights[name], { bias: bias && weights[bias], lora: lora?.[name] })
     })
 
-/** One block: x [N, hidden] → [N, hidden]. */
+/** One block: x [N, hidden] → [N, hidden]. With `only`, i32 [W], the result has these rows alone, and `attend` gets their queries. */
 export const block = (
   engine: Engine,
   spec: DecoderSpec,
@@ -53,8 +53,9 @@ export const block = (
   rope: Rope,
   attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
   products: Project = project(engine, weights, lora),
+  only?: Tensor,
 ): Tensor => {
-  const rows = x.shape[0] ?? 0
+  const wanted = (t: Tensor) => (only === undefined ? t : engine.gather(t, only))
   const { heads, kvHeads, headDim } = spec
   const linear = <const Names extends ReadonlyArray<LinearName>>(input: Tensor, ...names: Names) =>
     // One result a name.
@@ -63,20 +64,23 @@ export const block = (
   const norm = (input: Tensor, weight: Tensor) => engine.rmsNorm(input, weight, spec.normEps)
 
   const h = norm(x, weights.input_layernorm)
-  const split = (y: Tensor, n: number) => engine.reshape(y, [rows, n, headDim])
+  const split = (y: Tensor, n: number) => engine.reshape(y, [y.shape[0] ?? 0, n, headDim])
   const [flatQ, flatK, flatV] = linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-  let q = split(flatQ, heads)
+  let q = split(wanted(flatQ), heads)
   let k = split(flatK, kvHeads)
   const v = split(flatV, kvHeads)
   const qNorm = weights["self_attn.q_norm"]
   const kNorm = weights["self_attn.k_norm"]
   if (qNorm !== undefined) q = norm(q, qNorm)
   if (kNorm !== undefined) k = norm(k, kNorm)
-  const mixed = attend(engine.rotary(q, rope.cos, rope.sin), engine.rotary(k, rope.cos, rope.sin), v)
+  const mixed = attend(engine.rotary(q, wanted(rope.cos), wanted(rope.sin)), engine.rotary(k, rope.cos, rope.sin), v)
   const [attended] = linear(mixed, "self_attn.o_proj")
   const preMlp = weights.pre_feedforward_layernorm
   const postMlp = weights.post_feedforward_layernorm
-  const middle = engine.add(x, preMlp === undefined ? attended : norm(attended, weights.post_attention_layernorm))
+  const middle = engine.add(
+    wanted(x),
+    preMlp === undefined ? attended : norm(attended, weights.post_attention_layernorm),
+  )
 
   const g = norm(middle, preMlp ?? weights.post_attention_layernorm)
   const [gate, up] = linear(g, "mlp.gate_proj", "mlp.up_proj")
@@ -93,6 +97,8 @@ export interface Forward {
   readonly positions: Tensor
   readonly lora: ReadonlyArray<LayerLora> | undefined
   readonly attend: Attend
+  /** i32 [W]: of the last block only these rows are computed, but for their keys and values. Default: all. */
+  readonly rows?: Tensor | undefined
   /** Products of a layer's blocks with weights laid out in another way. Default: with those given, and `lora`. */
   readonly project?: ((layer: number) => Project | undefined) | undefined
   /** Called when the embedding's rows have been read. */
@@ -101,7 +107,7 @@ export interface Forward {
   readonly checkpoint: () => void
 }
 
-/** Embedding and all blocks, without the final norm: [N, hidden]. Each block's own tensors are freed when it is done. */
+/** Embedding and all blocks, without the final norm: [N, hidden], or [W, hidden]. Each block's own tensors are freed when it is done. */
 export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tables: Ropes, given: Forward): Tensor =>
   engine.scope(() => {
     const ropes = ropeAt(engine, tables, given.positions)
@@ -111,7 +117,10 @@ export const hidden = (engine: Engine, spec: DecoderSpec, weights: Weights, tabl
       given.checkpoint()
       const attend = (q: Tensor, k: Tensor, v: Tensor) => given.attend(i, q, k, v)
       const rope = isSliding(spec, i) ? ropes.sliding : ropes.full
-      const next = engine.scope(() => block(engine, spec, layer, given.lora?.[i], x, rope, attend, given.project?.(i)))
+      const only = i === weights.layers.length - 1 ? given.rows : undefined
+      const next = engine.scope(() =>
+        block(engine, spec, layer, given.lora?.[i], x, rope, attend, given.project?.(i), only),
+      )
       engine.free(x)
       x = next
     })

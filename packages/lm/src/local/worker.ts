@@ -3,10 +3,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { amount, Errors } from "hmx"
+import { flushCompileCache } from "node:module"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type { Engine } from "../Engine.ts"
 import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
 import { Desk } from "./Desk.ts"
+import type { Answer } from "./Desk.ts"
 import { noteSpeed } from "../speed.ts"
 import { LocalModel } from "./LocalModel.ts"
 import type { Call, Hello, Start } from "./protocol.ts"
@@ -56,7 +58,9 @@ const hello = (words: Hello) => port.postMessage(words)
 const start: Start = workerData
 try {
   const model = await load(start)
-  const desk = new Desk(model, (reply) => port.postMessage(reply))
+  // What is answered together leaves together: each message wakes the main thread.
+  let replies: Array<Answer> = []
+  const desk = new Desk(model, (reply) => void replies.push(reply))
   let planned = false
   const plan = () => {
     if (planned) return
@@ -69,6 +73,8 @@ try {
         desk.push(calls)
       }
       desk.work()
+      port.postMessage(replies)
+      replies = []
       if (!desk.empty) plan()
     })
   }
@@ -79,6 +85,8 @@ try {
   // On stderr, since stdout may be JSON.
   for (const note of model.decoder.engine.info.notes) process.stderr.write(`${model.info.engine.name}: ${note}\n`)
   hello({ kind: "ready", info: model.info })
+  // Whoever ends this thread does not wait for it to be kept. Without a folder for it nothing is written.
+  flushCompileCache()
 } catch (thrown) {
   const error = encodeFailure(thrown)
   // Anything else ends the worker, which the main thread sees.

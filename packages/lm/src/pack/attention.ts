@@ -24,8 +24,8 @@ export const queryMultiple = 8
 export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
 
 /** Segments of like sizes that are attended to as one batch. */
-export interface Bucket {
-  readonly segments: ReadonlyArray<Segment>
+export interface Bucket<S extends Segment = Segment> {
+  readonly segments: ReadonlyArray<S>
   /** Query rows and keys of each, padded. */
   readonly queries: number
   readonly keys: number
@@ -35,32 +35,64 @@ const keysOf = (segment: Segment) => roundUp(segment.path.length + segment.lengt
 
 /**
  * Groups segments of equal padded key counts whose query counts differ by at most a quarter. `maxScores` bounds the scores
- * [segments, queries, keys] of a bucket, for the memory of the masks and of the engine's softmax.
+ * [segments, queries, keys] of a bucket, for the memory of the masks and of the engine's softmax. `queriesOf`: rows of a segment that
+ * attend; default all.
  */
-export const buckets = (segments: ReadonlyArray<Segment>, maxScores = 1 << 20): ReadonlyArray<Bucket> => {
-  const sorted = segments.toSorted((a, b) => keysOf(b) - keysOf(a) || b.length - a.length || a.start - b.start)
-  const out: Array<{ segments: Array<Segment>; queries: number; keys: number }> = []
+export const buckets = <S extends Segment>(
+  segments: ReadonlyArray<S>,
+  maxScores = 1 << 20,
+  queriesOf: (segment: S) => number = ({ length }) => length,
+): ReadonlyArray<Bucket<S>> => {
+  const sorted = segments.toSorted((a, b) => keysOf(b) - keysOf(a) || queriesOf(b) - queriesOf(a) || a.start - b.start)
+  const out: Array<{ segments: Array<S>; queries: number; keys: number }> = []
   for (const segment of sorted) {
     const keys = keysOf(segment)
     const last = out.at(-1)
     if (
       last !== undefined &&
       last.keys === keys &&
-      roundUp(segment.length, queryMultiple) >= 0.75 * last.queries &&
+      roundUp(queriesOf(segment), queryMultiple) >= 0.75 * last.queries &&
       (last.segments.length + 1) * last.queries * keys <= maxScores
     )
       last.segments.push(segment)
-    else out.push({ segments: [segment], queries: roundUp(segment.length, queryMultiple), keys })
+    else out.push({ segments: [segment], queries: roundUp(queriesOf(segment), queryMultiple), keys })
   }
   return out
 }
 
 /**
  * Attention over packed rows. Uploads masks and row indices once (into the current scope); the function it returns is
- * differentiable and is used by every layer. Its k and v begin with those that the pack counts as known.
+ * differentiable and is used by every layer. Its k and v begin with those that the pack counts as known. Where only some rows of the last
+ * layer are wanted (`asking`: ascending, each once), that layer's q and result are of these alone.
  */
-export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packed, maxScores?: number): Attend => {
-  const rows = packed.tokens.length
+export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packed, asking?: Int32Array): Attend => {
+  const all = ofRows(engine, spec, packed, undefined)
+  if (asking === undefined) return all
+  const last = ofRows(engine, spec, packed, asking)
+  return (layer, q, k, v) => (layer === spec.layers - 1 ? last : all)(layer, q, k, v)
+}
+
+/** A segment of which `count` rows attend: in q, and in the result, they are those from `first` on. */
+interface Asking extends Segment {
+  readonly first: number
+  readonly count: number
+}
+
+/** Segments with a row that attends. */
+const askingOf = ({ segments }: Packed, asking: Int32Array | undefined): ReadonlyArray<Asking> => {
+  if (asking === undefined)
+    return segments.map((segment) => ({ ...segment, first: segment.start, count: segment.length }))
+  let first = 0
+  return segments.flatMap((segment) => {
+    let end = first
+    while (end < asking.length && (asking[end] ?? 0) < segment.start + segment.length) end++
+    const found = { ...segment, first, count: end - first }
+    first = end
+    return found.count === 0 ? [] : [found]
+  })
+}
+
+const ofRows = (engine: Engine, spec: DecoderSpec, packed: Packed, asking: Int32Array | undefined): Attend => {
   const { heads, kvHeads, headDim } = spec
   const options = {
     scale: attentionScale(spec),
@@ -68,9 +100,9 @@ export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packe
   }
   const window = spec.sliding?.window ?? Number.POSITIVE_INFINITY
   const upload = (ids: Int32Array) => engine.upload(ids, [ids.length], "i32")
-  const place = new Int32Array(rows)
+  const place = new Int32Array(asking?.length ?? packed.tokens.length)
   let placed = 0
-  const plan = buckets(packed.segments, maxScores).map(({ segments, queries, keys }) => {
+  const plan = buckets(askingOf(packed, asking), undefined, ({ count }) => count).map(({ segments, queries, keys }) => {
     const batch = segments.length
     const queryRows = new Int32Array(batch * queries)
     const keyRows = new Int32Array(batch * keys)
@@ -78,16 +110,16 @@ export const packedAttention = (engine: Engine, spec: DecoderSpec, packed: Packe
     // A layer with a window needs a mask of its own only where something is longer than the window.
     const longest = Math.max(...segments.map(({ path, length }) => path.length + length))
     const windowed = longest > window ? new Float32Array(bias.length).fill(unseen) : undefined
-    segments.forEach(({ start, length, path }, b) => {
+    segments.forEach(({ start, length, path, first, count }, b) => {
       for (let i = 0; i < queries; i++) {
         // A padded query repeats the last one; nobody reads it.
-        const query = Math.min(i, length - 1)
-        queryRows[b * queries + i] = start + query
-        if (i < length) place[start + i] = placed + b * queries + i
-        const first = (b * queries + i) * keys
-        const seen = path.length + query + 1
-        bias.fill(0, first, first + seen)
-        windowed?.fill(0, first + Math.max(0, seen - window), first + seen)
+        const query = first + Math.min(i, count - 1)
+        queryRows[b * queries + i] = query
+        if (i < count) place[query] = placed + b * queries + i
+        const mask = (b * queries + i) * keys
+        const seen = path.length + (asking?.[query] ?? query) - start + 1
+        bias.fill(0, mask, mask + seen)
+        windowed?.fill(0, mask + Math.max(0, seen - window), mask + seen)
       }
       keyRows.set(path, b * keys)
       for (let i = 0; i < length; i++) keyRows[b * keys + path.length + i] = packed.known + start + i

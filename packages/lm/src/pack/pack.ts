@@ -80,6 +80,13 @@ export const parts = (sequences: ReadonlyArray<Sequence>, maxTokens: number): Re
   return out
 }
 
+/** Rows in ascending order, each once, and where each of the given ones stands among them. */
+export const distinct = (rows: Int32Array): { readonly rows: Int32Array; readonly places: Int32Array } => {
+  const sorted = Int32Array.from(new Set(rows)).toSorted()
+  const place = new Map(Array.from(sorted, (row, i) => [row, i]))
+  return { rows: sorted, places: rows.map((row) => place.get(row) ?? 0) }
+}
+
 export interface PackOptions {
   /** false gives every sequence rows of its own. Default true. */
   readonly share?: boolean

@@ -5,6 +5,7 @@ import { merged } from "../decoder/merged.ts"
 import type { Tensor } from "../Engine.ts"
 import { floats } from "./floats.ts"
 import { packedAttention } from "./attention.ts"
+import { distinct } from "./pack.ts"
 import type { Packed } from "./pack.ts"
 import type { Prefixed } from "./prefixed.ts"
 
@@ -51,10 +52,13 @@ export const packedLogProbs = (decoder: Decoder, packed: Packed, options: Packed
   let values: PairValues | undefined
   engine.scope(() => {
     const ids = (values: Int32Array) => engine.upload(values, [values.length], "i32")
-    const attend = packedAttention(engine, spec, packed)
+    // Of the last layer no other rows are read.
+    const wanted = distinct(packed.rows)
+    const attend = packedAttention(engine, spec, packed, wanted.rows)
     const x = hidden(engine, spec, weights, decoder.rope, {
       ids: ids(packed.tokens),
       positions: ids(packed.positions),
+      rows: ids(wanted.rows),
       lora: options.lora,
       project: merges === true ? (i) => mergedOf(i) : undefined,
       attend: (layer, q, k, v) => attend(layer, q, ...(options.extend?.(k, v) ?? ([k, v] as const))),
@@ -65,7 +69,7 @@ export const packedLogProbs = (decoder: Decoder, packed: Packed, options: Packed
       x,
       weights.norm,
       weights.head,
-      ids(packed.rows),
+      ids(wanted.places),
       ids(packed.targets),
       options.temperature,
     )

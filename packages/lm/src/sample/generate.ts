@@ -16,7 +16,7 @@ import { isSliding } from "../decoder/rope.ts"
 import type { Tensor } from "../Engine.ts"
 import type { Lora } from "../lora/Lora.ts"
 import { keyMultiple, packedAttention, roundUp } from "../pack/attention.ts"
-import { tokensAtOnce } from "../pack/pack.ts"
+import { distinct, tokensAtOnce } from "../pack/pack.ts"
 import { prefixed } from "../pack/prefixed.ts"
 import type { Prefixes } from "../pack/prefixed.ts"
 import { uniform } from "../random/index.ts"
@@ -190,16 +190,17 @@ const admit = (
   const plan = prefixed(decoder, sequences, options.prefixes)
   const { packed } = plan
   const large = packed.tokens.length * spec.hidden >= largePass
-  const lasts = Int32Array.from(packed.paths, (path) => (path.at(-1) ?? 0) - packed.known)
+  const lasts = distinct(Int32Array.from(packed.paths, (path) => (path.at(-1) ?? 0) - packed.known))
   const keys: Array<readonly [k: Tensor, v: Tensor]> = []
   let drawn: ReadonlyArray<Drawn> = []
   try {
     engine.scope(() => {
       const ids = (list: Int32Array) => engine.upload(list, [list.length], "i32")
-      const attend = packedAttention(engine, spec, packed)
+      const attend = packedAttention(engine, spec, packed, lasts.rows)
       const x = hidden(engine, spec, weights, decoder.rope, {
         ids: ids(packed.tokens),
         positions: ids(packed.positions),
+        rows: ids(lasts.rows),
         lora: options.lora?.layers,
         project: sampling.project,
         attend: (layer, q, k, v) => {
@@ -212,7 +213,12 @@ const admit = (
         embedded: large ? () => engine.trim?.(sampling.cold) : undefined,
         checkpoint: options.checkpoint ?? (() => {}),
       })
-      const found = logits(engine, spec, { norm: weights.norm, head: sampling.head }, engine.gather(x, ids(lasts)))
+      const found = logits(
+        engine,
+        spec,
+        { norm: weights.norm, head: sampling.head },
+        engine.gather(x, ids(lasts.places)),
+      )
       const draws = added.map((row) => drawOf(row, place.get(row.request) ?? 0))
       drawn = draw(engine, spec, found, draws, options)
     })

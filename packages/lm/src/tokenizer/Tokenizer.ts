@@ -8,6 +8,8 @@ import type { Errors } from "hmx"
 import * as path from "node:path"
 import { bad, Files, isObject, quote, readJson, readText, show } from "../io/Files.ts"
 import type { JsonObject } from "../io/Files.ts"
+import { quickenAscii } from "./asciiWords.ts"
+import type { PreTokenizer } from "./asciiWords.ts"
 import { ByteRunDecoder } from "./ByteRunDecoder.ts"
 import { makeChatTemplate } from "./ChatTemplate.ts"
 import type { RenderOptions, TemplateMessage } from "./ChatTemplate.ts"
@@ -64,6 +66,7 @@ const templateOf = (config: JsonObject): string | undefined => {
 /** What is used of the library. Its own declarations do not resolve under Node's module resolution, so they are repeated here. */
 interface Library {
   readonly decoder: LibraryDecoder | null
+  readonly pre_tokenizer: PreTokenizer | null
   encode(
     text: string,
     options: { readonly add_special_tokens: boolean },
@@ -97,6 +100,7 @@ const trial = "Some text,  with\n\tnumbers (123.45), caf\u00e9 \u4e2d\u6587 \u04
 /** The library's tokenizer with the reference's decoder, once it has turned a text into ids and back. */
 const tried = (made: Library): Library => {
   if (made.decoder !== null) mend(made.decoder)
+  if (made.pre_tokenizer !== null) quickenAscii(made.pre_tokenizer)
   const ids = made.encode(trial, { add_special_tokens: false }).ids.filter((id) => id !== undefined)
   made.decode(ids.length === 0 ? [0] : ids, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
   return made

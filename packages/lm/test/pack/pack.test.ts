@@ -2,9 +2,12 @@
 import { create } from "@hmx/engine-tfjs"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { buckets, keyMultiple } from "../../src/pack/attention.ts"
+import { hidden } from "../../src/decoder/forward.ts"
+import { buckets, keyMultiple, packedAttention } from "../../src/pack/attention.ts"
 import { floats } from "../../src/pack/floats.ts"
-import { pack, parts, type Sequence } from "../../src/pack/pack.ts"
+import { distinct, pack, parts } from "../../src/pack/pack.ts"
+import type { Packed, Sequence } from "../../src/pack/pack.ts"
+import { packedLogProbs, pairLogProbs } from "../../src/pack/packedLogProbs.ts"
 import { lossGradient, sequenceLogProbs } from "../../src/train/forwardBackward.ts"
 import { relativeError } from "../_internals/fixtures.ts"
 import { tinyDecoder, tinyLora } from "../_internals/tinyDecoder.ts"
@@ -58,6 +61,16 @@ describe("pack", () => {
     )
   })
 
+  it("distinct rows are ascending, and each row is found among them", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(40)), (list) => {
+        const { rows, places } = distinct(Int32Array.from(list))
+        expect(Array.from(rows)).toEqual([...new Set(list)].toSorted((a, b) => a - b))
+        expect(Array.from(places, (place) => rows[place])).toEqual(list)
+      }),
+    )
+  })
+
   it("parts hold every sequence once, within the limit", () => {
     fc.assert(
       fc.property(sequences, fc.integer({ min: 1, max: 60 }), (list, limit) => {
@@ -83,6 +96,38 @@ describe("packed computation", () => {
         const together = sequenceLogProbs(decoder, lora, list)
         const alone = list.flatMap((one) => sequenceLogProbs(decoder, lora, [one]))
         expect(together).toEqual(alone)
+      }),
+      { numRuns: 25 },
+    )
+    lora.free()
+  })
+
+  it("of the last layer it computes the rows that are read, which have the bits of a pass over all", () => {
+    const lora = tinyLora(decoder)
+    const wholePass = (packed: Packed) => {
+      const { spec, weights } = decoder
+      const ids = (values: Int32Array) => engine.upload(values, [values.length], "i32")
+      const found: Array<number> = []
+      engine.scope(() => {
+        const x = hidden(engine, spec, weights, decoder.rope, {
+          ids: ids(packed.tokens),
+          positions: ids(packed.positions),
+          lora: lora.layers,
+          attend: packedAttention(engine, spec, packed),
+          checkpoint: () => {},
+        })
+        const [rows, targets] = [ids(packed.rows), ids(packed.targets)]
+        const { logprobs, entropy } = pairLogProbs(decoder, x, weights.norm, weights.head, rows, targets)
+        found.push(...floats(engine, logprobs), ...floats(engine, entropy))
+      })
+      return found
+    }
+    fc.assert(
+      fc.property(sequences, (list) => {
+        const packed = pack(list)
+        fc.pre(packed.rows.length > 0)
+        const { logprobs, entropies } = packedLogProbs(decoder, packed, { lora: lora.layers })
+        expect([...logprobs, ...entropies]).toEqual(wholePass(packed))
       }),
       { numRuns: 25 },
     )

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { ModelInfo } from "hmx"
 import { Errors } from "hmx"
+import { getCompileCacheDir } from "node:module"
 import { Worker } from "node:worker_threads"
 import type { Call, Failure, Hello, Method, Methods, Reply, Start } from "./protocol.ts"
 import { decodeFailure } from "./protocol.ts"
@@ -29,9 +30,11 @@ export class WorkerClient {
   }
 
   /** Starts a worker; waits until its model is loaded. */
-  static start(start: Start): Effect.Effect<WorkerClient, Failure> {
+  static start(start: Omit<Start, "compileCache">): Effect.Effect<WorkerClient, Failure> {
     return Effect.callback<WorkerClient, Failure>((resume) => {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: start })
+      const worker = new Worker(new URL("./workerEntry.ts", import.meta.url), {
+        workerData: { ...start, compileCache: getCompileCacheDir() !== undefined } satisfies Start,
+      })
       const lost = (reason: string) => resume(Effect.fail(new Errors.DeviceLost({ reason })))
       const onError = (error: unknown) => lost(error instanceof Error ? error.message : String(error))
       const onExit = (code: number) => lost(`it ended with code ${code} while loading`)

@@ -78,6 +78,8 @@ export interface Start {
   /** Where the engine's speed is noted. Default: nowhere. */
   readonly speedFolder?: string
   readonly chat: Model.ChatOptions
+  /** Whether the process has Node's compile cache. */
+  readonly compileCache: boolean
 }
 
 const Failure = Schema.Union([

@@ -22,6 +22,8 @@ export interface Tokenizer {
   /** A chat by the model's template, with the header of the assistant's turn. */
   readonly render: (chat: Chat.Chat) => string
   readonly encode: (text: string) => Tokens
+  /** Of all that the two depend on; undefined: it is not known. */
+  readonly digest?: string
 }
 
 /** Tokens that a chat template puts around a message, at most. */
@@ -29,6 +31,7 @@ const templateTokens = 16
 
 /** Where there is no tokenizer: a token for every byte, which is the most that a byte-level vocabulary makes of a text. */
 export const bytewise: Tokenizer = {
+  digest: "bytes",
   render: (chat) => chat.map(({ content }) => content + " ".repeat(templateTokens)).join(""),
   encode: (text) => Array.from(new TextEncoder().encode(text)),
 }
@@ -84,7 +87,9 @@ export const roughly = (text: string, bytesOfToken = 3): number => Math.ceil(Buf
 /** As many ids, alike where texts begin alike. */
 const rough = (text: string, bytesOfToken: number): Tokens => {
   const length = roughly(text, bytesOfToken)
-  return Array.from({ length }, (_, i) => text.charCodeAt(Math.floor((i * text.length) / length)))
+  const ids: Array<number> = []
+  for (let i = 0; i < length; i++) ids.push(text.charCodeAt(Math.floor((i * text.length) / length)))
+  return ids
 }
 
 /** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
@@ -187,31 +192,35 @@ export class Rehearsal {
 
   /** Tokens of a text in which answers of this rehearsal may stand. */
   tokens(text: string): Tokens {
-    const out: Array<number> = []
-    let at = 0
-    const plain = (piece: string): void => {
-      if (piece === "") return
-      let found = this.#known.get(piece)
-      if (found === undefined) {
-        const { bytes, characters, tokens } = this.#exact
-        if (characters < exactly) {
-          found = this.#tokenizer.encode(piece)
-          this.#exact.bytes += Buffer.byteLength(piece)
-          this.#exact.characters += piece.length
-          this.#exact.tokens += found.length
-        } else found = rough(piece, Math.max(1, bytes / Math.max(1, tokens)))
-        this.#known.set(piece, found)
-      }
-      for (const id of found) out.push(id)
-    }
+    const tokens = this.#between(text)
+    this.#spend(tokens.length)
+    return tokens
+  }
+
+  #between(text: string): Tokens {
+    let [at, found]: [number, ReadonlyArray<Tokens>] = [0, []]
     for (const run of text.matchAll(runs)) {
-      plain(text.slice(at, run.index))
-      for (let i = 0; i < run[0].length; i++) out.push(above + run[0].charCodeAt(0))
+      const answers = Array.from(run[0], (answer) => above + answer.charCodeAt(0))
+      found = [...found, this.#plain(text.slice(at, run.index)), answers]
       at = run.index + run[0].length
     }
-    plain(text.slice(at))
-    this.#spend(out.length)
-    return out
+    // Most texts have no answer in them, and benchmarks have many texts.
+    return at === 0 ? this.#plain(text) : [...found, this.#plain(text.slice(at))].flat()
+  }
+
+  #plain(text: string): Tokens {
+    const known = this.#known.get(text)
+    if (known !== undefined || text === "") return known ?? []
+    const { bytes, characters, tokens } = this.#exact
+    const exact = characters < exactly
+    const found = exact ? this.#tokenizer.encode(text) : rough(text, Math.max(1, bytes / Math.max(1, tokens)))
+    if (exact) {
+      this.#exact.bytes += Buffer.byteLength(text)
+      this.#exact.characters += text.length
+      this.#exact.tokens += found.length
+    }
+    this.#known.set(text, found)
+    return found
   }
 
   #spend(tokens: number): void {

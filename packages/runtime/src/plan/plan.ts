@@ -17,7 +17,7 @@ import { smallest } from "./smallest.ts"
 import { why } from "./why.ts"
 
 export interface PlanOptions {
-  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "speed">
+  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "plans" | "speed">
   readonly locate: Locate
   /** Folder of the store, whose runs also say how fast this machine is. Default: none. */
   readonly store?: string | undefined

@@ -71,7 +71,8 @@ const own = (stage: Stage.Any) => {
   }
 }
 const made = new WeakMap<Stage.Any, ReturnType<typeof own>>()
-const ownOf = (stage: Stage.Any) => {
+/** What a stage is, whatever it is given: its name, version, options and code. */
+export const ownOf = (stage: Stage.Any) => {
   const found = made.get(stage) ?? own(stage)
   made.set(stage, found)
   return found

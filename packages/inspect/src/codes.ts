@@ -86,5 +86,6 @@ export const how: { readonly [C in Code]: string } = {
   HMX406: "leave the marks out: the model's own template is put round every question",
   HMX501: "raise memory, or lower groupSize, maxNewTokens or perStep",
   HMX502: "mend the path; it is relative to the pipeline's file",
-  HMX503: "give Stage.make `reserve: (shape, options, load) => [{ part, bytes }]`: bytes beside the weights, for all groups of a step",
+  HMX503:
+    "give Stage.make `reserve: (shape, options, load) => [{ part, bytes }]`: bytes beside the weights, for all groups of a step",
 }

@@ -9,6 +9,7 @@ import {
   type ChoicesRequest,
   type ForwardBackwardRequest,
   LanguageModel,
+  type Memory,
   type ModelShape,
   type SampleRequest,
   type Tokens,
@@ -51,7 +52,12 @@ export type Asked = During &
         /** Tokens of each answer, where it is known. */
         readonly made?: ReadonlyArray<number>
       }
-    | { readonly method: "score"; readonly sequences: ReadonlyArray<Scored> }
+    | {
+        readonly method: "score"
+        readonly sequences: ReadonlyArray<Scored>
+        /** Where it stands for more of its kind, which is not asked: what it continues, in tokens. */
+        readonly standsFor?: { readonly task: number; readonly requests: ReadonlyArray<Memory.Continued> }
+      }
     | { readonly method: "train"; readonly request: ForwardBackwardRequest }
   )
 
@@ -72,6 +78,11 @@ export const sequencesOf = (requests: ReadonlyArray<ChoicesRequest>): ReadonlyAr
   requests.flatMap(({ context, continuations }) =>
     continuations.map((c) => ({ tokens: [...context, ...c], from: context.length })),
   )
+
+const continued = ({ context, continuations }: ChoicesRequest): Memory.Continued => ({
+  context: context.length,
+  continuations: continuations.map(({ length }) => length),
+})
 
 /** Characters that no text has stand for the tokens of an answer, one character an answer. */
 const first = 0xe000
@@ -114,6 +125,8 @@ export class Rehearsal {
   readonly #known = new Map<string, Tokens>()
   #asked: Array<Asked> = []
   #scales: Array<Scale> = []
+  /** Whether what is read now stands for more: to the next task, or to what is sampled and then judged. */
+  #chosen = false
   #answers = 0
   #tokens = 0
   /** What has been tokenised: how many bytes a token has says the same of the rest. */
@@ -126,6 +139,7 @@ export class Rehearsal {
         const places = deciding(items, together, shape.context)
         const asked = places.flatMap((place) => items[place] ?? [])
         this.#scales.push({ from: this.#asked.length, asked, items })
+        this.#chosen = places.length < items.length
         return places
       },
     }
@@ -152,6 +166,7 @@ export class Rehearsal {
         answered(
           (during) => ({ ...during, method: "sample", request }),
           () => {
+            this.#chosen = false
             this.#spend(request.n * request.params.maxNewTokens)
             return Array.from({ length: request.n }, () => {
               const id = above + first + (this.#answers++ % most)
@@ -167,7 +182,12 @@ export class Rehearsal {
         ),
       choices: (requests) =>
         answered(
-          (during) => ({ ...during, method: "score", sequences: sequencesOf(requests) }),
+          (during) => ({
+            ...during,
+            method: "score",
+            sequences: sequencesOf(requests),
+            ...(this.#chosen ? { standsFor: { task: this.#scales.length, requests: requests.map(continued) } } : {}),
+          }),
           // Scores that differ, so that there is something to train on.
           () =>
             requests.map(({ context, continuations }) => ({

@@ -3,7 +3,8 @@
  * the ideal time of a run is known: groups / in flight × (time to sample + time to judge), with what this machine's timers are late. Prints one JSON line: times, the cost of a
  * stage (wall and processor time beyond the ideal), and the heap after each step, collected. Then two lines: of ten steps of
  * `pipelines/reverse.ts` on nano, without a store and with one, the time in which the model was asked nothing, from its loading to the
- * run's end: once a run (its start, its evaluations, its end), and a step.
+ * run's end: once a run (its start, its evaluations, its end), and a step. By the clock, which counts; and of the main thread's processor time
+ * meanwhile, beside all that the process took, which other work on the machine changes less.
  *
  *   node --expose-gc test/bench/orchestration.ts [--groups 10000] [--in-flight 32] [--latency 100] [--steps 5]
  *
@@ -173,18 +174,29 @@ const made = {
 }
 process.stdout.write(`${JSON.stringify(made)}\n`)
 
-/** A model with a clock that runs while nothing is asked of it; `idle` is what it says now, in ms. */
-const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; readonly idle: () => number } => {
+/** Processor time of this thread, in ms. */
+const busy = (): number => {
+  const used = process.threadCpuUsage()
+  return (used.user + used.system) / 1000
+}
+
+/** A model with clocks that run while nothing is asked of it; `idle` is what the clock says now and `idleBusy` this thread's, in ms. */
+const watched = () => {
   let [asked, idle, since] = [0, 0, performance.now()]
+  let [idleBusy, busySince] = [0, busy()]
   const during = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
-        if (asked++ === 0) idle += performance.now() - since
+        if (asked++ > 0) return
+        idle += performance.now() - since
+        idleBusy += busy() - busySince
       }),
       () => effect,
       () =>
         Effect.sync(() => {
-          if (--asked === 0) since = performance.now()
+          if (--asked > 0) return
+          since = performance.now()
+          busySince = busy()
         }),
     )
   const local = LocalLanguageModel.layer({
@@ -194,6 +206,7 @@ const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; reado
   const asking = Effect.map(Effect.service(LanguageModel), (lm): (typeof LanguageModel)["Service"] => {
     // Loading is the model's time.
     since = performance.now()
+    busySince = busy()
     return {
       info: lm.info,
       encodeChat: (chats) => during(lm.encodeChat(chats)),
@@ -214,7 +227,8 @@ const watched = (): { readonly layer: Layer.Layer<LanguageModel, unknown>; reado
     }
   })
   const now = () => idle + (asked === 0 ? performance.now() - since : 0)
-  return { layer: Layer.effect(LanguageModel, asking).pipe(Layer.provide(local)), idle: now }
+  const nowBusy = () => idleBusy + (asked === 0 ? busy() - busySince : 0)
+  return { layer: Layer.effect(LanguageModel, asking).pipe(Layer.provide(local)), idle: now, idleBusy: nowBusy }
 }
 
 const pipelines = fileURLToPath(new URL("../../pipelines/", import.meta.url))
@@ -222,7 +236,8 @@ const nanoSteps = 10
 /** A run on nano, with a store of its own or without: what of it is the runtime's. */
 const onNano = async (store: boolean) => {
   const other = mkdtempSync(join(tmpdir(), "hmx-orchestration-"))
-  const { idle, layer: nano } = watched()
+  const { idle, idleBusy, layer: nano } = watched()
+  const used = process.cpuUsage()
   /** Of the clock, where the first step begins and where the last one has ended. */
   let [begun, stepped] = [0, 0]
   try {
@@ -251,11 +266,14 @@ const onNano = async (store: boolean) => {
     const outsideMs = idle()
     const perStepMs = (stepped - begun) / nanoSteps
     const share = outsideMs / 1000 / took
+    const all = process.cpuUsage(used)
     return {
       store,
       seconds: took,
       outsideSeconds: outsideMs / 1000,
       share,
+      outsideProcessorSeconds: idleBusy() / 1000,
+      processorShare: (idleBusy() * 1000) / (all.user + all.system),
       onceMs: outsideMs - (stepped - begun),
       perStepMs,
     }

@@ -1,7 +1,7 @@
 /** `hmx check FILE…`: what is wrong with pipelines, each finding with file, line and column. Reads no weights. */
 import { applyFixes, asAnnotations, asJson, asText, check as inspect, type Examined, summary } from "@hmx/inspect"
 import { escape } from "@hmx/report"
-import { Memory, planMemory, Questions } from "@hmx/runtime"
+import { Memory, planMemory, Questions, silent, unreserved, unreservedText } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { Errors, type Experiment } from "hmx"
@@ -59,11 +59,20 @@ const examine = Effect.fnUntraced(function* (experiment: Experiment.Any, file: s
   const questions = read.success
   if (found._tag === "Failure") return { questions, ...missing(found, model.kind) } satisfies Examined
   // As `run` plans it, so that both refuse the same.
-  const { of } = yield* planMemory(experiment, found.success, { everything: false, locate, questions })
+  const everything = silent(experiment)
+  const { of, rehearsed } = yield* planMemory(experiment, found.success, { everything, locate, questions })
   const plan = yield* Effect.result(Memory.fit(of(experiment)))
   return {
     questions,
     context: found.success.shape.context,
+    ...(everything
+      ? {
+          // A stage that answers a rehearsal with an error of its own is no mistake.
+          unreserved: unreserved(experiment, rehearsed).flatMap((one) =>
+            one.bytes === null ? [] : [{ index: one.index, why: unreservedText(one) }],
+          ),
+        }
+      : {}),
     ...(plan._tag === "Failure" ? { overBudget: plan.failure.message } : {}),
   } satisfies Examined
 })

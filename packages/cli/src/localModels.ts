@@ -5,12 +5,15 @@ import type { Loadable, Locate } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Chat, Errors, type Model, type ModelShape } from "hmx"
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkpointFolder, isMissing } from "./checkpointFolder.ts"
 import { machine } from "./engine/Machine.ts"
 import { engineName, engineSettings } from "./engineSettings.ts"
 import { type Engine, Models } from "./Models.ts"
+import { version } from "./version.ts"
 
 /** What `auto` stands for on this machine; said on stderr, since stdout may be JSON. */
 const decided = Effect.fnUntraced(function* (engine: Engine) {
@@ -49,6 +52,7 @@ const tokenizerOf = (folder: string, model: Model.Model): Planning => {
     const encoded = new Map<string, ReadonlyArray<number>>()
     const rendered = new Map<string, string>()
     return {
+      digest: digestOf(folder, chat),
       render: (asked: Chat.Chat) => {
         const of = JSON.stringify(asked)
         const text = rendered.get(of) ?? Effect.runSync(chatText(opened, asked, chat))
@@ -68,6 +72,29 @@ const tokenizerOf = (folder: string, model: Model.Model): Planning => {
 }
 const mostEncoded = 20_000
 
+/** Files that a tokenizer and its template are made of. A GGUF file has them among its weights, and is known by its size and its time. */
+const ofTokenizer =
+  /^(tokenizer|special_tokens|added_tokens|chat_template|generation_config|config|vocab|merges).*\.(json|jinja|txt|model)$|\.gguf$/
+
+/** Digest of all that a tokenizer makes of texts depends on. */
+const digestOf = (folder: string, chat: Model.ChatOptions): string => {
+  const hash = createHash("sha256").update(JSON.stringify([version, chat]))
+  const inFolder = statSync(folder).isDirectory()
+  const names = inFolder
+    ? readdirSync(folder)
+        .filter((name) => ofTokenizer.test(name))
+        .toSorted()
+    : [""]
+  for (const name of names) {
+    const file = join(folder, name)
+    const { mtimeMs, size } = statSync(file)
+    hash.update(JSON.stringify([name, size]))
+    if (!inFolder || name.endsWith(".gguf")) hash.update(JSON.stringify([file, mtimeMs]))
+    else hash.update(readFileSync(file))
+  }
+  return hash.digest("hex").slice(0, 32)
+}
+
 const nano = fileURLToPath(checkpoint)
 
 export const localModels = Layer.succeed(Models, {
@@ -75,6 +102,7 @@ export const localModels = Layer.succeed(Models, {
     const { homeFolder, knownModel, LocalLanguageModel, nameOf, readSpeed, shapeHeldBy, shapeOf, speedFile } =
       yield* Effect.promise(() => import("@hmx/lm"))
     const speedFolder = () => join(homeFolder(process.env), "speed")
+    const plans = join(homeFolder(process.env), "plans")
     const taken = yield* decided(engine)
     // A known model is planned without a download; loading it is what downloads.
     const known = model.kind === "hf" ? knownModel(model.repo) : undefined
@@ -105,12 +133,13 @@ export const localModels = Layer.succeed(Models, {
         shape,
         layer,
         speed: speedOf(shape),
+        plans,
         tokenizer: tokenizerOf(folder, model),
       }
     }
     if (known === undefined || model.kind !== "hf" || !isMissing(found.failure))
       return yield* Effect.fail(found.failure)
     const shape = shapeHeldBy((yield* known).config, engineName(taken), taken.device)
-    return { name: nameOf(model), shape, layer, speed: speedOf(shape) }
+    return { name: nameOf(model), shape, layer, plans, speed: speedOf(shape) }
   }),
 })

@@ -116,7 +116,9 @@ describe("hmx check", () => {
       "a.ts": pipeline({ model: `Model.folder(${JSON.stringify(checkpoint)})` }).replace("1 GiB", "1 MiB"),
     })
     const { code, out } = await spawned(bin, ["check", ...fast, "a.ts"], folder)
-    expect(out).toMatch(/^a\.ts:12:3 HMX501 memory: LoRAUpdate needs \d+ bytes, and the budget is 1048576\n/)
+    expect(out).toMatch(
+      /^a\.ts:12:3 HMX501 memory: LoRAUpdate needs [\d.]+ MiB with the weights, and the budget is 1\.00 MiB\n/,
+    )
     expect(code).toBe(1)
   })
 })

@@ -26,6 +26,8 @@ export interface Examined {
   readonly questions: Questions | Errors.BadInput
   /** A plan over its budget, in one sentence. */
   readonly overBudget?: string
+  /** Stages that reserve nothing and hold something, by their places, each in one sentence. */
+  readonly unreserved?: ReadonlyArray<{ readonly index: number; readonly why: string }>
   /** Tokens that the model can read, question and answer together. */
   readonly context?: number
   /** Why there is no such model. */
@@ -216,6 +218,7 @@ const ofExamined = (
   const found: Array<Finding> = []
   const say = (place: Place, code: Code, why: string) => found.push({ ...place, code, why, how: how[code] })
   if (examined.overBudget !== undefined) say(places.setting("memory"), "HMX501", examined.overBudget)
+  for (const { index, why } of examined.unreserved ?? []) say(places.stage(index), "HMX503", why)
   if (examined.context !== undefined) found.push(...atStages(places, overContext(experiment, examined.context)))
   if (examined.noModel !== undefined) say(places.setting("model"), "HMX502", examined.noModel.message)
   const { questions } = examined

@@ -40,6 +40,7 @@ export const codes = {
   HMX406: "a question with chat marks in it",
   HMX501: "a plan over its memory budget",
   HMX502: "a model that is not there",
+  HMX503: "a stage that reserves nothing for what it asks",
 } as const
 
 export type Code = keyof typeof codes
@@ -85,4 +86,6 @@ export const how: { readonly [C in Code]: string } = {
   HMX406: "leave the marks out: the model's own template is put round every question",
   HMX501: "raise memory, or lower groupSize, maxNewTokens or perStep",
   HMX502: "mend the path; it is relative to the pipeline's file",
+  HMX503:
+    "give Stage.make `reserve: (shape, options, load) => [{ part, bytes }]`: bytes beside the weights, for all groups of a step",
 }

@@ -235,11 +235,17 @@ describe("what only a runtime knows", () => {
   it("stands at the setting that it is about", async () => {
     const bad = new Errors.BadInput({ where: "model", found: "nothing", expected: "a folder" })
     const found = await examined({
-      examine: async () => ({ questions: { train: [], heldOut: [] }, overBudget: "too much", noModel: bad }),
+      examine: async () => ({
+        questions: { train: [], heldOut: [] },
+        overBudget: "too much",
+        noModel: bad,
+        unreserved: [{ index: 1, why: "SelfJudge reserves nothing" }],
+      }),
     })
     expect(found.map((f) => [f.line, f.code])).toEqual([
       [6, "HMX502"],
       [8, "HMX501"],
+      [13, "HMX503"],
       [16, "HMX402"],
     ])
   })

@@ -6,6 +6,8 @@
  * Shapes: N rows (tokens), B batch, T time, H query heads, K key/value heads, D head dimension, I/O in and out features, V vocabulary.
  */
 
+import { amount } from "hmx"
+
 export type DType = "f32" | "bf16" | "f16" | "i32"
 
 /** An opaque array on the engine's device. Only the engine that made it can read it. */
@@ -121,7 +123,7 @@ export class EngineOutOfMemory extends Error {
   /** The operation. */
   readonly where: string
   constructor(bytes: number, where: string) {
-    super(`out of memory in ${where}: ${bytes} bytes wanted`)
+    super(`out of memory in ${where}: ${amount(bytes)} wanted`)
     this.bytes = bytes
     this.where = where
   }

@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { join } from "node:path"
-import type { DType, Engine, EngineInfo, Tensor } from "./Engine.ts"
+import { type DType, type Engine, type EngineInfo, EngineOutOfMemory, type Tensor } from "./Engine.ts"
 import { decodeAt } from "./io/decodeAt.ts"
 import { jsonFile, readJson, writeAtomically } from "./io/Files.ts"
 
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 
 export const Speed = Schema.Struct({
-  format: Schema.Literal(1),
+  format: Schema.Literal(2),
   /** The engine that was probed, as `EngineInfo` has it. */
   engine: Schema.Struct({
     name: Schema.String,
@@ -19,22 +19,24 @@ export const Speed = Schema.Struct({
   }),
   /** Bytes of a weight in the probe's products. */
   bytesPerWeight: Schema.Literals([2, 4]),
-  /** Floating-point operations a second of a product of 128 rows: a multiplication and an addition are two. */
+  /** Floating-point operations a second of a product of many rows, beside its call: a multiplication and an addition are two. */
   product: Positive,
-  /** Bytes of weights a second in the product of one row. */
+  /** Bytes of weights a second in the product of one row, beside its call. */
   memory: Positive,
-  /** Seconds of the smallest operation. */
+  /** Seconds of the smallest operation: what every call costs, whatever it computes. */
   call: Positive,
 })
 export type Speed = typeof Speed.Type
 
-/** A product of [rows, size] and a square weight; a row and weights of 8 MiB in f32, more than a near cache holds. */
-const [rows, size] = [128, 512]
-const [wide, long] = [1024, 2048]
+/** Products of [rows, size] and a square weight; and of a row with weights of 8 MiB in f32 and more, which no near cache holds. */
+const products = [512, 1024, 2048, 4096, 8192].map((size) => ({ rows: size / 4, into: size, out: size }))
+const readings = [1, 2, 4, 8].map((times) => ({ rows: 1, into: 1024 * times, out: 2048 * times }))
+/** A product that takes so many calls says what it computes a second, and not what a call costs: a GPU has done a small one before the next is asked. */
+const manyCalls = 16
 /** A sample lasts about so long, in milliseconds: less than what else runs here takes the processor for. The shortest of so many counts. */
 const [least, samples] = [1, 6]
 
-/** 1/512 and 1/1024 hold in every type: results stay as great as what goes in. */
+/** 1/512 holds in every type: results stay about as great as what goes in. */
 const filled = (engine: Engine, shape: readonly [number, number], dtype: DType, power: number): Tensor => {
   const n = shape[0] * shape[1]
   // The upper half of the bits of a power of two in f32 is the number in bf16.
@@ -70,22 +72,34 @@ const secondsOf = (engine: Engine, body: () => Tensor): number => {
 export const probe = (engine: Engine, bytesPerWeight: 2 | 4): Speed => {
   const { device, name, threads, version } = engine.info
   const dtype = bytesPerWeight === 2 ? "bf16" : "f32"
-  const rates: { product: number; memory: number; call: number } = { product: 0, memory: 0, call: 0 }
-  engine.scope(() => {
-    const square = engine.frozen(filled(engine, [size, size], dtype, -9))
-    const block = filled(engine, [rows, size], "f32", 0)
-    rates.product = (2 * rows * size * size) / secondsOf(engine, () => engine.linear(block, square))
-  })
-  engine.scope(() => {
-    const weights = engine.frozen(filled(engine, [long, wide], dtype, -10))
-    const row = filled(engine, [1, wide], "f32", 0)
-    rates.memory = (bytesPerWeight * wide * long) / secondsOf(engine, () => engine.linear(row, weights))
-  })
+  let call = 0
   engine.scope(() => {
     const one = filled(engine, [1, 1], "f32", 0)
-    rates.call = secondsOf(engine, () => engine.add(one, one))
+    call = secondsOf(engine, () => engine.add(one, one))
   })
-  return { format: 1, engine: { name, version, device, threads }, bytesPerWeight, ...rates }
+  /** Units a second of the first product that takes many calls, or of the greatest that there is room for. */
+  const rate = (sizes: typeof products, units: (size: (typeof products)[number]) => number): number => {
+    let found: number | undefined
+    for (const size of sizes) {
+      let seconds = 0
+      try {
+        engine.scope(() => {
+          const weights = engine.frozen(filled(engine, [size.out, size.into], dtype, -9))
+          const block = filled(engine, [size.rows, size.into], "f32", 0)
+          seconds = secondsOf(engine, () => engine.linear(block, weights))
+        })
+      } catch (thrown) {
+        if (found === undefined || !(thrown instanceof EngineOutOfMemory)) throw thrown
+        break
+      }
+      found = units(size) / Math.max(seconds - call, seconds / manyCalls)
+      if (seconds >= manyCalls * call) break
+    }
+    return found ?? 0
+  }
+  const product = rate(products, ({ into, out, rows }) => 2 * rows * into * out)
+  const memory = rate(readings, ({ into, out }) => bytesPerWeight * into * out)
+  return { format: 2, engine: { name, version, device, threads }, bytesPerWeight, product, memory, call }
 }
 
 /** Where a folder has the speed of an engine on a processor or a GPU, for weights of that width. */

@@ -4,7 +4,7 @@ import { LanguageModel } from "hmx"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, expect, it } from "vitest"
+import { afterAll, expect, it, vi } from "vitest"
 import { EngineOutOfMemory } from "../src/Engine.ts"
 import * as LocalLanguageModel from "../src/local/LocalLanguageModel.ts"
 import { noteSpeed, probe, readSpeed, speedFile } from "../src/speed.ts"
@@ -48,6 +48,53 @@ it("a probe leaves nothing on the engine; what is noted stays until engine or th
   Effect.runSync(note)
   expect(read()?.product).toBeGreaterThan(5)
   engine.close()
+})
+
+const size = (dims: ReadonlyArray<number>) => dims.reduce((a, b) => a * b, 1)
+
+it.each([
+  ["a GPU, which has done a small product before the next is asked", 1e-4, 1e12, 1e11, 2],
+  ["a processor", 1e-6, 5e9, 1e10, 4],
+] as const)("of %s, products are measured beside what a call costs", async (_, call, product, memory, width) => {
+  const engine = await tfjs()
+  let [now, work] = [0, 0]
+  const spend = (seconds: number) => {
+    work += call + seconds
+  }
+  const asked: Array<string> = []
+  const fake = Object.setPrototypeOf(
+    {
+      info: engine.info,
+      scope: (body: () => unknown) => body(),
+      frozen: (weights: unknown) => weights,
+      upload: (_data: unknown, shape: ReadonlyArray<number>) => ({ shape }),
+      download: () => {
+        now += work * 1000
+        work = 0
+      },
+      add: () => (spend(0), {}),
+      linear: (x: { readonly shape: ReadonlyArray<number> }, w: { readonly shape: ReadonlyArray<number> }) => {
+        asked.push(x.shape.join())
+        spend(
+          (x.shape[0] ?? 0) > 1 ? (2 * (x.shape[0] ?? 0) * size(w.shape)) / product : (width * size(w.shape)) / memory,
+        )
+        return {}
+      },
+    },
+    engine,
+  )
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now)
+  try {
+    const found = probe(fake, width)
+    expect(found.call / call).toBeCloseTo(1, 5)
+    expect(found.product / product).toBeCloseTo(1, 1)
+    expect(found.memory / memory).toBeCloseTo(1, 1)
+    // A slow machine is not asked for more than the smallest.
+    if (width === 4) expect(new Set(asked)).toEqual(new Set(["128,512", "1,1024"]))
+  } finally {
+    clock.mockRestore()
+    engine.close()
+  }
 })
 
 it("an engine without room for the probe is loaded all the same, and nothing is noted", async () => {

@@ -42,6 +42,7 @@ export interface Planned {
       readonly most: number
     }>
   }
+  readonly notes?: ReadonlyArray<string>
   readonly tokens: Tokens | null
   readonly time: { readonly seconds: number | null; readonly source: string; readonly from: string }
 }
@@ -147,7 +148,7 @@ export const changes = (found: Planned["memory"]["changes"]): ReadonlyArray<stri
 
 /** A plan in lines; `file` is what its pipeline is called. */
 export const planned = (plan: Planned, file: string): string => {
-  const { digest, memory, model, name, prompts, seed, stages, steps } = plan
+  const { digest, memory, model, name, notes = [], prompts, seed, stages, steps } = plan
   const share = `${format.bytes(memory.most)} at the most, of a budget of ${format.bytes(memory.budget)}`
   return [
     `${escape(name)} (${escape(file, 200)}), digest ${digest}`,
@@ -162,6 +163,7 @@ export const planned = (plan: Planned, file: string): string => {
     "",
     timeline(plan),
     ...changes(memory.changes),
+    ...notes.flatMap((note) => ["", `note: ${escape(note, 400)}`]),
     "",
     work(plan),
     time(plan),

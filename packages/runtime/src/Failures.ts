@@ -1,7 +1,7 @@
 /** How a run ends when it does not end well. BadInput and StorageFailed of `hmx` come before the first step; these after it. */
 import * as Data from "effect/Data"
 import * as Schema from "effect/Schema"
-import { Errors } from "hmx"
+import { amount, Errors } from "hmx"
 import { type Answered, reasonOf } from "./Policies.ts"
 
 /** A stage failed, and nothing that the runtime or the author answers it with helped. `cause` is the error's own message. */
@@ -33,7 +33,7 @@ export class OverBudget extends Schema.TaggedError<OverBudget>()("OverBudget", {
 }) {
   override get message() {
     const worst = this.stages.reduce((a, b) => (b.bytes > a.bytes ? b : a), { stage: "the model", bytes: 0 })
-    return `memory: ${worst.stage} needs ${this.weights + this.stays + worst.bytes} bytes, and the budget is ${this.budget}`
+    return `memory: ${worst.stage} needs ${amount(this.weights + this.stays + worst.bytes)} with the weights, and the budget is ${amount(this.budget)}`
   }
 }
 

@@ -62,15 +62,17 @@ export const flow = Effect.fnUntraced(function* (
   const roundOf = (stage: Stage.Any): Round<unknown, unknown> | undefined =>
     hold === undefined || stage.grain === "step" ? undefined : asksModel(stage) ? hold.use : hold.away
 
+  let begun = 0
   const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {
+    begun++
     if (finished.has(place)) return
     let row: Row = { prompt }
     for (const stage of groupStages) {
       row = { ...row, ...(yield* under(stage, row, prompt.index)) }
       yield* emit({ _tag: "StageDone", step, stage: stage.name })
     }
-    // Only what is in the store is finished: it is not asked for again, whatever comes.
-    yield* Effect.mapError(pieces.settled, failed)
+    // Another group begins when this one is in the store, so that no more than those in work are asked for again, whatever comes.
+    if (begun < prompts.length) yield* Effect.mapError(pieces.settled, failed)
     finished.set(place, row)
   })
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
@@ -89,14 +91,20 @@ export const flow = Effect.fnUntraced(function* (
   yield* grouped
 
   const groups = inOrder(finished)
-  let closed: Row = {}
-  for (const stage of stepStages) {
-    yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
-    const rows = (tag: string) => closed[tag] ?? groups.flatMap(({ [tag]: made }) => (made === undefined ? [] : [made]))
-    const input = Object.fromEntries(stage.needs.map((tag) => [tag, rows(tag)]))
-    closed = { ...closed, ...(yield* under(stage, input, null)) }
-    yield* emit({ _tag: "StageDone", step, stage: stage.name })
-  }
+  const close = Effect.gen(function* () {
+    let closed: Row = {}
+    for (const stage of stepStages) {
+      yield* emit({ _tag: "StageStarted", step, stage: stage.name, total: 1 })
+      const rows = (tag: string) =>
+        closed[tag] ?? groups.flatMap(({ [tag]: made }) => (made === undefined ? [] : [made]))
+      const input = Object.fromEntries(stage.needs.map((tag) => [tag, rows(tag)]))
+      closed = { ...closed, ...(yield* under(stage, input, null)) }
+      yield* emit({ _tag: "StageDone", step, stage: stage.name })
+    }
+    return closed
+  })
+  // The groups get to the disk while the model learns from them; a step is not done before they are there.
+  const [closed] = yield* Effect.all([close, Effect.mapError(pieces.settled, failed)], { concurrency: 2 })
   return closed
 })
 

@@ -38,4 +38,34 @@ describe("writing behind", () => {
       expect(more).toBe(false)
     }),
   )
+
+  it.effect("side by side it begins when the work has gone on, or at once where somebody waits for it", () =>
+    Effect.gen(function* () {
+      const behind = Behind.make<never>("side by side")
+      const written: Array<string> = []
+      const write = (name: string) => behind.put(Effect.sync(() => void written.push(name)))
+      yield* write("a")
+      yield* write("b")
+      yield* Effect.yieldNow
+      expect(written).toEqual([])
+      yield* behind.settled
+      expect(written).toEqual(["a", "b"])
+      yield* write("c")
+      const waiting = yield* Effect.forkChild(behind.written, { startImmediately: true })
+      expect(written).toEqual(["a", "b"])
+      yield* Fiber.join(waiting)
+      expect(written).toEqual(["a", "b", "c"])
+    }),
+  )
+
+  it.effect("side by side a failure is told, and what else was put is written", () =>
+    Effect.gen(function* () {
+      const behind = Behind.make<string>("side by side")
+      let other = false
+      yield* behind.put(Effect.fail("full"))
+      yield* behind.put(Effect.sync(() => void (other = true)))
+      expect(yield* Effect.exit(behind.settled)).toEqual(Exit.fail("full"))
+      expect(other).toBe(true)
+    }),
+  )
 })

@@ -100,7 +100,10 @@ describe("a run folder", () => {
         yield* Effect.flip(
           Effect.provide(run(experiment({ memory: "16 MiB" }), options(`${parent}/run`)), NodeFileSystem.layer),
         ),
-      ).toMatchObject({ _tag: "OverBudget" })
+      ).toMatchObject({
+        _tag: "OverBudget",
+        message: expect.stringMatching(/^memory: \w+ needs [\d.]+ MiB with the weights, and the budget is 16\.0 MiB$/),
+      })
       expect(readdirSync(parent)).toEqual([])
     }),
   )

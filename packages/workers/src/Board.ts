@@ -118,6 +118,17 @@ export const make = Effect.gen(function* () {
         Effect.asVoid,
       ),
 
+    /** Forgets the runs of which all arms are done, the last of them put up `age` milliseconds ago or longer: what they made is in their folders. */
+    clean: (age: number) =>
+      sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`DELETE FROM hmx_arms WHERE run NOT IN (
+            SELECT run FROM hmx_arms WHERE state <> 'done' OR offered > ${now} - ${age}
+          )`
+          yield* sql`DELETE FROM hmx_steps WHERE execution NOT IN (SELECT execution FROM hmx_arms)`
+        }),
+      ),
+
     /** Arms that are not done, of all runs. */
     open: Effect.map(sql<Row>`SELECT COUNT(*) AS open FROM hmx_arms WHERE state = 'open'`, (rows) =>
       Number(rows[0]?.["open"] ?? 0),

@@ -17,8 +17,6 @@ import { quietly } from "./quietly.ts"
 export interface Member {
   /** Says how an arm ended, and returns when the cluster has it for good. */
   readonly settle: (execution: string, how: Ended) => Effect.Effect<void>
-  /** Milliseconds after which whatever was given to the cluster has reached a worker. */
-  readonly settlesWithin: number
 }
 
 /** Milliseconds that a member which leaves has to give back what it holds. */
@@ -72,5 +70,5 @@ export const join = Effect.fnUntraced(function* (
       Effect.orDie,
       quietly,
     )
-  return { settle, settlesWithin: cluster.membership + 4 * poll }
+  return { settle }
 })

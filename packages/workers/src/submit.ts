@@ -69,6 +69,9 @@ const place = Effect.fnUntraced(function* <E>(plan: Plan, options: SubmitOptions
   return { folder, digests }
 })
 
+/** Milliseconds for which the database knows of a run that has ended: 30 days. */
+const remembered = 30 * 24 * 3_600_000
+
 const isDone = (state: string): boolean => state === "finished" || state === "stopped early"
 
 /**
@@ -85,6 +88,7 @@ export const submit = <E>(plan: Plan, options: SubmitOptions<E>) =>
     if (before === undefined) yield* writeGiven(folder, { format: 1, id, database: address.shown })
     const board = yield* Board.make
     const persist = persistently(address, options.say)
+    yield* persist(board.clean(remembered))
     const standing = persist(board.standing(id))
     const known = yield* standing
     const names = plan.entries.map(({ name }) => name)
@@ -101,6 +105,11 @@ export const submit = <E>(plan: Plan, options: SubmitOptions<E>) =>
       Effect.provide(cluster.layer("client", poll)),
       quietly,
     )
+    // The workflow puts its arm up when a worker gets to it; here it is there at once, and one offer is as good as two.
+    for (const [i, execution] of executions.entries()) {
+      const job = jobs[i]
+      if (job !== undefined) yield* persist(board.offer(execution, job))
+    }
     options.given(folder, address.shown)
     if (look === undefined) return folder
     const mine = new Set(executions)

@@ -76,17 +76,14 @@ export const work = <E, R>(options: WorkOptions<E, R>) =>
       yield* tell(taken, came)
     }, Effect.scoped)
 
-    let idle = 0
     while (!(yield* Deferred.isDone(leave))) {
       const taken = yield* persist(board.take(worker, lease, [...refused]))
       if (taken !== undefined) {
-        idle = 0
         yield* one(taken)
         continue
       }
-      const open = once ? yield* persist(board.open) : 0
-      idle = open > refused.size ? 0 : idle + poll
-      if (once && idle > member.settlesWithin) break
+      // What others hold may come back from them.
+      if (once && (yield* persist(board.open)) <= refused.size) break
       yield* Effect.raceFirst(Deferred.await(leave), Effect.sleep(poll))
     }
   }).pipe(Effect.scoped, Effect.provide(connect(options.address, patience)))

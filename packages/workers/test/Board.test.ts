@@ -46,6 +46,37 @@ const on = <A, E>(
 const persistently: Lease.Persistently = Effect.orDie
 
 describe("the board", () => {
+  it("forgets runs that have ended long ago, with their steps, and no other", () =>
+    on((board, sql) =>
+      Effect.gen(function* () {
+        const ended = Effect.fnUntraced(function* (run: string, arm: string, closed: boolean, old: boolean) {
+          const execution = `${run} ${arm}`
+          yield* board.offer(execution, { ...job(arm, 0), id: run })
+          const taken = yield* board.take("w", hour, [])
+          if (taken?.execution !== execution) throw new Error("not taken")
+          yield* board.did(taken, 1, "w")
+          if (closed) yield* board.close(taken, "")
+          if (old) yield* sql`UPDATE hmx_arms SET offered = offered - ${2 * hour} WHERE execution = ${execution}`
+        })
+        yield* ended("old", "a", true, true)
+        yield* ended("old", "b", true, true)
+        yield* ended("half", "a", true, true)
+        yield* ended("half", "b", false, true)
+        yield* ended("late", "a", true, true)
+        yield* ended("late", "b", true, false)
+        yield* board.clean(hour)
+        const left = yield* Effect.forEach(["old", "half", "late"], (run) =>
+          Effect.map(Effect.all([board.standing(run), board.steps(run)]), (of) => of.map((rows) => rows.length)),
+        )
+        expect(left).toEqual([
+          [0, 0],
+          [2, 2],
+          [2, 2],
+        ])
+        expect(yield* sql`SELECT * FROM hmx_steps`).toHaveLength(4)
+      }),
+    ))
+
   it("gives each arm to one worker, in the order of the file, and an offer twice is one", () =>
     on((board) =>
       Effect.gen(function* () {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { type Postgres, postgres } from "../../../../test/workers/postgres.ts"
 import { type Process, start } from "../../../../test/workers/Process.ts"
+import { overBudget } from "../../src/exit.ts"
 import { sandbox } from "../sandbox.ts"
 
 const program = fileURLToPath(new URL("hmx.ts", import.meta.url))
@@ -227,6 +228,35 @@ describe("workers of one machine", () => {
     expect(right.said()).toMatch(/seed=7: done/)
     const single = await alone(cwd)
     same(`${cwd}/shared`, single)
+  })
+
+  it("arms whose budget is used up are given again with a greater one, and end as if they had never stopped", async () => {
+    const cwd = sandbox({ "sweep.ts": sweep("[1e-3]", 2) })
+    const url = database(cwd, undefined)
+    const single = await alone(cwd)
+    worker(cwd, url, 0)
+    const used = hmx(cwd, ["run", "sweep.ts", "--workers", url, "--out", "shared", "--max-tokens", "1"])
+    expect(await used.ended, used.said()).toBe(overBudget)
+    expect(used.said()).toMatch(/seed=7: over budget/)
+    // As much again is no more: it ends as it did.
+    const again = hmx(cwd, ["resume", "shared", "--workers", url, "--max-tokens", "1"])
+    expect(await again.ended, again.said()).toBe(overBudget)
+    const greater = hmx(cwd, ["resume", "shared", "--workers", url, "--max-tokens", "1000000", "--max-time", "1h"])
+    expect(await greater.ended, greater.said()).toBe(0)
+    same(`${cwd}/shared`, single)
+  })
+
+  it("a worker of another engine leaves the arms to others, says why, and leaves where it came for them once", async () => {
+    const cwd = sandbox({ "sweep.ts": sweep("[1e-3]", 2) })
+    const url = database(cwd, undefined)
+    const given = hmx(cwd, ["run", "sweep.ts", "--workers", url, "--out", "shared", "--engine", "tfjs", "--detach"])
+    expect(await given.ended, given.said()).toBe(0)
+    const wrong = hmx(cwd, ["worker", "--store", url, "--once", "--engine", "torch"], 0)
+    expect(await wrong.ended, wrong.said()).toBe(0)
+    expect(wrong.said().match(/left to others: --engine: found torch\S* on cpu; expected tfjs/g)).toHaveLength(2)
+    const right = hmx(cwd, ["worker", "--store", url, "--once", "--engine", "tfjs"], 0)
+    expect(await right.ended, right.said()).toBe(0)
+    expect(right.said().match(/: done/g)).toHaveLength(2)
   })
 })
 

@@ -53,6 +53,8 @@ export const Planned = Schema.Struct({
       Schema.Struct({ option: Schema.String, was: Schema.String, now: Schema.String, most: Schema.Number }),
     ),
   }),
+  /** What somebody should know of the plan, in sentences. */
+  notes: Schema.Array(Schema.String),
   /** Of the whole run, at the most. */
   tokens: Schema.NullOr(Tokens),
   time: Schema.Struct({

@@ -9,6 +9,7 @@ import {
   type ChoicesRequest,
   type ForwardBackwardRequest,
   LanguageModel,
+  type Memory,
   type ModelShape,
   type SampleRequest,
   type Tokens,
@@ -22,6 +23,8 @@ export interface Tokenizer {
   /** A chat by the model's template, with the header of the assistant's turn. */
   readonly render: (chat: Chat.Chat) => string
   readonly encode: (text: string) => Tokens
+  /** Of all that the two depend on; undefined: it is not known. */
+  readonly digest?: string
 }
 
 /** Tokens that a chat template puts around a message, at most. */
@@ -29,6 +32,7 @@ const templateTokens = 16
 
 /** Where there is no tokenizer: a token for every byte, which is the most that a byte-level vocabulary makes of a text. */
 export const bytewise: Tokenizer = {
+  digest: "bytes",
   render: (chat) => chat.map(({ content }) => content + " ".repeat(templateTokens)).join(""),
   encode: (text) => Array.from(new TextEncoder().encode(text)),
 }
@@ -48,7 +52,12 @@ export type Asked = During &
         /** Tokens of each answer, where it is known. */
         readonly made?: ReadonlyArray<number>
       }
-    | { readonly method: "score"; readonly sequences: ReadonlyArray<Scored> }
+    | {
+        readonly method: "score"
+        readonly sequences: ReadonlyArray<Scored>
+        /** Where it stands for more of its kind, which is not asked: what it continues, in tokens. */
+        readonly standsFor?: { readonly task: number; readonly requests: ReadonlyArray<Memory.Continued> }
+      }
     | { readonly method: "train"; readonly request: ForwardBackwardRequest }
   )
 
@@ -70,6 +79,11 @@ export const sequencesOf = (requests: ReadonlyArray<ChoicesRequest>): ReadonlyAr
     continuations.map((c) => ({ tokens: [...context, ...c], from: context.length })),
   )
 
+const continued = ({ context, continuations }: ChoicesRequest): Memory.Continued => ({
+  context: context.length,
+  continuations: continuations.map(({ length }) => length),
+})
+
 /** Characters that no text has stand for the tokens of an answer, one character an answer. */
 const first = 0xe000
 const most = 0xf8ff - first + 1
@@ -84,7 +98,9 @@ export const roughly = (text: string, bytesOfToken = 3): number => Math.ceil(Buf
 /** As many ids, alike where texts begin alike. */
 const rough = (text: string, bytesOfToken: number): Tokens => {
   const length = roughly(text, bytesOfToken)
-  return Array.from({ length }, (_, i) => text.charCodeAt(Math.floor((i * text.length) / length)))
+  const ids: Array<number> = []
+  for (let i = 0; i < length; i++) ids.push(text.charCodeAt(Math.floor((i * text.length) / length)))
+  return ids
 }
 
 /** Tokens that one rehearsal encodes and answers at the most, a call counting as some: what asks for more is not known. */
@@ -109,6 +125,8 @@ export class Rehearsal {
   readonly #known = new Map<string, Tokens>()
   #asked: Array<Asked> = []
   #scales: Array<Scale> = []
+  /** Whether what is read now stands for more: to the next task, or to what is sampled and then judged. */
+  #chosen = false
   #answers = 0
   #tokens = 0
   /** What has been tokenised: how many bytes a token has says the same of the rest. */
@@ -121,6 +139,7 @@ export class Rehearsal {
         const places = deciding(items, together, shape.context)
         const asked = places.flatMap((place) => items[place] ?? [])
         this.#scales.push({ from: this.#asked.length, asked, items })
+        this.#chosen = places.length < items.length
         return places
       },
     }
@@ -147,6 +166,7 @@ export class Rehearsal {
         answered(
           (during) => ({ ...during, method: "sample", request }),
           () => {
+            this.#chosen = false
             this.#spend(request.n * request.params.maxNewTokens)
             return Array.from({ length: request.n }, () => {
               const id = above + first + (this.#answers++ % most)
@@ -162,7 +182,12 @@ export class Rehearsal {
         ),
       choices: (requests) =>
         answered(
-          (during) => ({ ...during, method: "score", sequences: sequencesOf(requests) }),
+          (during) => ({
+            ...during,
+            method: "score",
+            sequences: sequencesOf(requests),
+            ...(this.#chosen ? { standsFor: { task: this.#scales.length, requests: requests.map(continued) } } : {}),
+          }),
           // Scores that differ, so that there is something to train on.
           () =>
             requests.map(({ context, continuations }) => ({
@@ -187,31 +212,35 @@ export class Rehearsal {
 
   /** Tokens of a text in which answers of this rehearsal may stand. */
   tokens(text: string): Tokens {
-    const out: Array<number> = []
-    let at = 0
-    const plain = (piece: string): void => {
-      if (piece === "") return
-      let found = this.#known.get(piece)
-      if (found === undefined) {
-        const { bytes, characters, tokens } = this.#exact
-        if (characters < exactly) {
-          found = this.#tokenizer.encode(piece)
-          this.#exact.bytes += Buffer.byteLength(piece)
-          this.#exact.characters += piece.length
-          this.#exact.tokens += found.length
-        } else found = rough(piece, Math.max(1, bytes / Math.max(1, tokens)))
-        this.#known.set(piece, found)
-      }
-      for (const id of found) out.push(id)
-    }
+    const tokens = this.#between(text)
+    this.#spend(tokens.length)
+    return tokens
+  }
+
+  #between(text: string): Tokens {
+    let [at, found]: [number, ReadonlyArray<Tokens>] = [0, []]
     for (const run of text.matchAll(runs)) {
-      plain(text.slice(at, run.index))
-      for (let i = 0; i < run[0].length; i++) out.push(above + run[0].charCodeAt(0))
+      const answers = Array.from(run[0], (answer) => above + answer.charCodeAt(0))
+      found = [...found, this.#plain(text.slice(at, run.index)), answers]
       at = run.index + run[0].length
     }
-    plain(text.slice(at))
-    this.#spend(out.length)
-    return out
+    // Most texts have no answer in them, and benchmarks have many texts.
+    return at === 0 ? this.#plain(text) : [...found, this.#plain(text.slice(at))].flat()
+  }
+
+  #plain(text: string): Tokens {
+    const known = this.#known.get(text)
+    if (known !== undefined || text === "") return known ?? []
+    const { bytes, characters, tokens } = this.#exact
+    const exact = characters < exactly
+    const found = exact ? this.#tokenizer.encode(text) : rough(text, Math.max(1, bytes / Math.max(1, tokens)))
+    if (exact) {
+      this.#exact.bytes += Buffer.byteLength(text)
+      this.#exact.characters += text.length
+      this.#exact.tokens += found.length
+    }
+    this.#known.set(text, found)
+    return found
   }
 
   #spend(tokens: number): void {

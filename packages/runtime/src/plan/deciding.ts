@@ -3,6 +3,8 @@ import { type Asking, Memory } from "hmx"
 
 /** Tokens that decide what reading holds: as many passes of the longest, or of the least shared, as show the greatest. */
 const enough = 4 * Memory.tokensAtOnce
+/** Characters of which a plan walks all: then it is exact. */
+const little = 2 ** 17
 /** A token of a benchmark is seldom longer. */
 const charactersOfToken = 6
 
@@ -20,10 +22,12 @@ const orders: ReadonlyArray<(item: Asking) => number> = [
 ]
 
 /**
- * The places of the items that hold most: of each order in which one may come before another the first, as many as are asked at one time,
+ * The places of all items where they are few; else of those that hold most: of each order in which one may come before another the first, as many as are asked at one time,
  * or as fill some passes where they are only read; and the same of those that fit into so many tokens of context.
  */
 export const deciding = (items: ReadonlyArray<Asking>, together: number, context: number): ReadonlyArray<number> => {
+  const whole = items.map((_, place) => place)
+  if (items.reduce((sum, { all: characters }) => sum + characters, 0) <= little) return whole
   const chosen = new Set<number>()
   const first = (places: ReadonlyArray<number>): void => {
     for (const [i, of] of orders.entries()) {
@@ -39,17 +43,16 @@ export const deciding = (items: ReadonlyArray<Asking>, together: number, context
       }
     }
   }
-  const all = items.map((_, place) => place)
   let before = 0
   for (const ratio of ratios) {
-    const fitting = all.filter((place) => {
+    const fitting = whole.filter((place) => {
       const { longest, written } = items[place] ?? { longest: 0, written: 0 }
       return longest <= ratio * (context - written)
     })
-    if (fitting.length === all.length) break
+    if (fitting.length === whole.length) break
     if (fitting.length > before) first(fitting)
     before = fitting.length
   }
-  first(all)
-  return [...chosen]
+  first(whole)
+  return chosen.size === items.length ? whole : [...chosen]
 }

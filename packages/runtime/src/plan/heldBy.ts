@@ -51,6 +51,20 @@ const training = (shape: ModelShape, calls: ReadonlyArray<Asked>, { options }: S
   })
 }
 
+const standing = (calls: ReadonlyArray<Asked>) =>
+  calls.flatMap((one) => (one.method === "score" && one.standsFor !== undefined ? [one.standsFor] : []))
+
+/** At least what all those hold for which some were asked: which of them meet in a pass, nobody knows before. */
+const readingOfMany = (shape: ModelShape, batches: ReadonlyArray<ReadonlyArray<Asked>>): number => {
+  const all = standing([...new Set(batches.flat())])
+  // Tasks come one after another.
+  return greatest([...new Set(all.map(({ task }) => task))], (of) => {
+    const asked = (some: typeof all) => some.flatMap(({ requests, task }) => (task === of ? requests : []))
+    const together = greatest(batches, (batch) => asked(standing(batch)).length)
+    return Memory.packedBytes(shape).weights + Memory.scoringBound(shape, asked(all), together)
+  })
+}
+
 /** The sets of calls that were there at one time, none of which is part of another. */
 const atOneTime = (calls: ReadonlyArray<Asked>): ReadonlyArray<ReadonlyArray<Asked>> => {
   const events = calls
@@ -80,7 +94,13 @@ export const heldBy = (
   const batches = stage.grain === "group" ? [calls] : atOneTime(calls)
   const parts = [
     { part: "sampling", bytes: greatest(batches, (batch) => sampling(shape, batch)) },
-    { part: "reading", bytes: greatest(batches, (batch) => reading(shape, batch)) },
+    {
+      part: "reading",
+      bytes: Math.max(
+        readingOfMany(shape, batches),
+        greatest(batches, (batch) => reading(shape, batch)),
+      ),
+    },
     { part: "training", bytes: training(shape, calls, stage) },
   ]
   return parts

@@ -14,10 +14,11 @@ import { probed, type Speed } from "./probed.ts"
 import { rates, secondsOf } from "./rates.ts"
 import type { Rehearsed } from "./rehearse.ts"
 import { smallest } from "./smallest.ts"
+import { unreserved, unreservedText } from "./unreserved.ts"
 import { why } from "./why.ts"
 
 export interface PlanOptions {
-  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "speed">
+  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "plans" | "speed">
   readonly locate: Locate
   /** Folder of the store, whose runs also say how fast this machine is. Default: none. */
   readonly store?: string | undefined
@@ -129,6 +130,10 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
       timeline: timeline(experiment, memory),
       changes: most > memory.budget ? smallest(experiment, of) : [],
     },
+    notes: unreserved(experiment, rehearsed).map(
+      (one) =>
+        `${unreservedText(one)}: give it \`reserve: (shape, options, load) => [{ part, bytes }]\`, so that a run keeps room for it`,
+    ),
     tokens,
     time: {
       ...time(planned, settings.steps, measured?.step ?? 0),

@@ -12,6 +12,8 @@ import { bytewise, exactly, roughly, type Tokenizer } from "./Rehearsal.ts"
 export interface Planning {
   readonly shape: ModelShape
   readonly tokenizer?: Effect.Effect<Tokenizer, unknown>
+  /** Folder in which plans remember what benchmarks came to. Default: none. */
+  readonly plans?: string
 }
 
 /**
@@ -53,6 +55,7 @@ export const planMemory = Effect.fnUntraced(function* (
           questions,
           locate,
           tokenizer,
+          remembered: model.plans,
           ...(everything ? {} : { only: measures }),
         })
   // Of the other stages that say nothing a run knows no more than this.

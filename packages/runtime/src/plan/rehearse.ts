@@ -16,6 +16,7 @@ import { draw } from "../Draw.ts"
 import { isEvaluate, measures } from "../measuring.ts"
 import type { Questions } from "../Questions.ts"
 import { heldBy } from "./heldBy.ts"
+import { remembered } from "./Remembered.ts"
 import type * as Planned from "./Planned.ts"
 import { newTokensOf, Rehearsal, type Tokenizer } from "./Rehearsal.ts"
 
@@ -32,6 +33,8 @@ export interface Given {
   readonly questions: Questions
   readonly locate: Locate
   readonly tokenizer: Tokenizer
+  /** Folder in which is remembered what stages that measure came to. Default: none. */
+  readonly remembered?: string | undefined
   /** Only these stages are walked. Default: all. */
   readonly only?: (stage: Stage.Any) => boolean
 }
@@ -97,21 +100,27 @@ export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any,
   const all = Effect.gen(function* () {
     for (const [index, stage] of experiment.stages.entries()) {
       if (given.only?.(stage) === false || (broken && !measures(stage))) continue
-      const rehearsal = measures(stage) ? new Rehearsal(shape, tokenizer) : ofSteps
-      // A stage that asks for what is not here cannot be rehearsed; that is all that is known then.
-      const went = yield* walk(stage).pipe(
-        Effect.provideService(LanguageModel, rehearsal.service),
-        Effect.provideService(Rehearsing, rehearsal.choosing),
-        Effect.as(true),
-        Effect.catchCause(() => Effect.succeed(false)),
-      )
-      const { calls, tokens } = rehearsal.taken()
-      if (went) done[index] = { tokens, newTokens: newTokensOf(calls), parts: heldBy(shape, calls, stage) }
+      const rehearsed = Effect.fnUntraced(function* (files: (typeof Data)["Service"]) {
+        const rehearsal = measures(stage) ? new Rehearsal(shape, tokenizer) : ofSteps
+        // A stage that asks for what is not here cannot be rehearsed; that is all that is known then.
+        const went = yield* walk(stage).pipe(
+          Effect.provideService(Data, files),
+          Effect.provideService(LanguageModel, rehearsal.service),
+          Effect.provideService(Rehearsing, rehearsal.choosing),
+          Effect.as(true),
+          Effect.catchCause(() => Effect.succeed(false)),
+        )
+        const { calls, tokens } = rehearsal.taken()
+        return went ? { tokens, newTokens: newTokensOf(calls), parts: heldBy(shape, calls, stage) } : undefined
+      })
+      const folder = measures(stage) ? given.remembered : undefined
+      const asking = { folder, stage, shape, tokenizer: tokenizer.digest, seed, steps, questions, locate }
+      const found = yield* remembered(asking, data, rehearsed)
+      if (found !== undefined) done[index] = found
       else if (!measures(stage)) broken = true
     }
   })
   yield* all.pipe(
-    Effect.provideService(Data, data),
     Effect.provideService(Step, place),
     Effect.provideService(RemoteJudge, judge),
     Effect.timeoutOption(patience),

@@ -71,7 +71,8 @@ const own = (stage: Stage.Any) => {
   }
 }
 const made = new WeakMap<Stage.Any, ReturnType<typeof own>>()
-const ownOf = (stage: Stage.Any) => {
+/** What a stage is, whatever it is given: its name, version, options and code. */
+export const ownOf = (stage: Stage.Any) => {
   const found = made.get(stage) ?? own(stage)
   made.set(stage, found)
   return found
@@ -126,8 +127,25 @@ export const canonical = (value: unknown): string =>
       : v,
   )
 
+/** Fields that are one object in every key of a stage, or of a run, and their texts, which are most of a key's. */
+const lasting: ReadonlySet<string> = new Set<keyof Parts>(["code", "engine", "options"])
+const texts = new WeakMap<object, string>()
+const textOf = (field: string, value: unknown): string => {
+  if (!lasting.has(field) || typeof value !== "object" || value === null) return canonical(value)
+  const known = texts.get(value) ?? canonical(value)
+  texts.set(value, known)
+  return known
+}
+
+/** The canonical JSON of the fields. */
+const written = (of: Parts): string => {
+  const there = Object.entries(of).filter(([, value]) => value !== undefined)
+  const sorted = there.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${sorted.map(([field, value]) => `${JSON.stringify(field)}:${textOf(field, value)}`).join(",")}}`
+}
+
 /** The key under which the store keeps an output: 32 hex digits. */
-export const keyOf = (of: Parts): string => hash(canonical(of))
+export const keyOf = (of: Parts): string => hash(written(of))
 
 /** A field in which two keys differ, as a path such as `options.rubric.reverse`; `was` and `now` are undefined where it is absent. */
 export interface Difference {

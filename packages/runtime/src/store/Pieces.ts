@@ -121,7 +121,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
     heldOut: digest(JSON.stringify(options.questions.heldOut)),
     judge: judge === null ? null : judge.identity,
   }
-  const behind = Behind.make<Errors.StorageFailed>("at once")
+  const behind = Behind.make<Errors.StorageFailed>("side by side")
   // However the run ends, what is finished is kept.
   yield* Effect.addFinalizer(() => Effect.ignore(behind.settled))
   /** Of what was made or found by this process. */
@@ -265,7 +265,7 @@ export const open = Effect.fnUntraced(function* (options: PiecesOptions) {
       })
       // An update is in the store when its checkpoint is: nobody waits so long.
       if (load !== undefined) return yield* round(made)
-      return yield* round(once(`${store.folder}\n${key}`, made, there, Effect.ignore(behind.settled)))
+      return yield* round(once(`${store.folder}\n${key}`, made, there, Effect.ignore(behind.written)))
     })
 
   /** Sees which files a stage reads, where it may read any. */

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { Errors } from "hmx"
+import { statSync } from "node:fs"
 import { dirname } from "node:path"
 import { failing, makeFolders, writeFile } from "../Storage.ts"
 import * as Entry from "./Entry.ts"
@@ -51,6 +52,15 @@ const isThere = Effect.fnUntraced(function* (folder: string) {
   return yield* new Errors.BadInput({ where: path, found: found.trim().slice(0, 60), expected })
 })
 
+/** Whether the disk has that path, or cannot say. A file system of another kind (in memory) has a store that the disk does not have. */
+const isOnDisk = (path: string): boolean => {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
+}
+
 /** Of this process: two fibres that write one piece at once have names of their own. */
 let writes = 0
 export const isTemporary = (name: string): boolean => /\.tmp-\d+-\d+$/.test(name)
@@ -80,14 +90,19 @@ const over = Effect.fnUntraced(function* (folder: string) {
     )
   const away = (path: string) => failing("remove", path)(fs.remove(path, { force: true, recursive: true }))
 
-  const read: Store["read"] = (key) => {
-    const path = objectPath(folder, key)
-    return fs.readFileString(path).pipe(
-      Effect.catchIf(is("NotFound"), () => Effect.succeed(undefined)),
-      failing("read", path),
-      Effect.map((text) => (text === undefined ? "missing" : (Entry.parse(text, key) ?? "damaged"))),
-    )
-  }
+  const onDisk = isOnDisk(formatPath(folder))
+
+  const read: Store["read"] = (key) =>
+    Effect.suspend(() => {
+      const path = objectPath(folder, key)
+      // Of fresh work nothing is there, and the model waits for each answer: to open what is not there takes a hundred times as long.
+      if (onDisk && !isOnDisk(path)) return Effect.succeed("missing")
+      return fs.readFileString(path).pipe(
+        Effect.catchIf(is("NotFound"), () => Effect.succeed(undefined)),
+        failing("read", path),
+        Effect.map((text) => (text === undefined ? "missing" : (Entry.parse(text, key) ?? "damaged"))),
+      )
+    })
 
   const write: Store["write"] = (entry) =>
     Effect.suspend(() => {

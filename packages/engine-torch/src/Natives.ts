@@ -126,6 +126,12 @@ const SLOTS = 128
  */
 const SPINS = "10000"
 
+/** at::globalContext() and at::Context::setSDPUseCuDNN(bool): C++ names, which a later torch may lack. */
+export const fusedAttention = {
+  context: "_ZN2at13globalContextEv",
+  useCuDnn: "_ZN2at7Context14setSDPUseCuDNNEb",
+} as const
+
 /** A symbol that HMX needs and this library lacks. */
 export class MissingSymbol extends Error {
   override readonly name = "MissingSymbol"
@@ -200,6 +206,13 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
   const setPointer = (at: number, value: number): void => {
     scratch.u32[2 * at] = value
     scratch.u32[2 * at + 1] = value / 2 ** 32
+  }
+
+  if (wantCuda) {
+    // cuDNN's attention, which torch prefers on some GPUs, is planned anew for each shape: each step of decoding has another.
+    const context = find<[], P>(torch, fusedAttention.context, p, [])
+    const useCuDnn = find<[P, boolean], void>(torch, fusedAttention.useCuDnn, "void", [p, "bool"])
+    if (context !== undefined) useCuDnn?.(context(), false)
   }
 
   const newIvalue = find<[P], number>(torch, "torch_new_stable_ivalue", "int32", [p])

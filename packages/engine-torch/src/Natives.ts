@@ -5,6 +5,8 @@
  */
 import { join } from "node:path"
 import { EngineUnavailable } from "@hmx/lm"
+import type { CudaCalls } from "./CudaRuntime.ts"
+import { CudaRuntime } from "./CudaRuntime.ts"
 import type { Version } from "./version.ts"
 import { atLeast, EXPECTED, OLDEST, show } from "./version.ts"
 
@@ -75,6 +77,8 @@ export interface Natives {
         readonly add: P
       }
     | undefined
+  /** Undefined on the processor, or where CUDA's runtime is not found beside torch. */
+  readonly cuda: CudaRuntime | undefined
   /** Tells the system what becomes of pages (address, length, advice); undefined where there is no such call. */
   readonly madvise: Fn<[P, number, number], number> | undefined
   /** mmap, and a tensor over what it gives, which unmaps it when torch lets go of it; undefined where the system or torch (before 2.11) lacks it. */
@@ -159,7 +163,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
   const torch = koffi.load(file("torch_cpu"), { global: true })
   const c10 = koffi.load(file("c10"), { global: true })
   // Its operators register themselves; it brings libc10_cuda and the runtime.
-  if (wantCuda) koffi.load(file("torch_cuda"), { global: true })
+  const torchCuda = wantCuda ? koffi.load(file("torch_cuda"), { global: true }) : undefined
 
   type Library = typeof torch
   const find = <A extends ReadonlyArray<unknown>, R>(
@@ -274,6 +278,21 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
     }
   }
 
+  const cudaOf = (): CudaRuntime | undefined => {
+    if (torchCuda === undefined) return undefined
+    // The loader looks into what a library brings as well.
+    const attribute = find<Parameters<CudaCalls["attribute"]>, number>(torchCuda, "cudaDeviceGetAttribute", "int32", [
+      p,
+      "int32",
+      "int32",
+    ])
+    const memoryInfo = find<[P, P], number>(torchCuda, "cudaMemGetInfo", "int32", [p, p])
+    const getDevice = find<[P], number>(torchCuda, "cudaGetDevice", "int32", [p])
+    const setDevice = find<[number], number>(torchCuda, "cudaSetDevice", "int32", ["int32"])
+    if (!attribute || !memoryInfo || !getDevice || !setDevice) return undefined
+    return new CudaRuntime({ attribute, memoryInfo, getDevice, setDevice }, scratch)
+  }
+
   const cString = (text: string): Pointer => {
     const bytes = Buffer.from(`${text}\0`)
     const at = koffi.alloc("uint8", bytes.length)
@@ -289,6 +308,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
 
   return {
     shim: shimOf(),
+    cuda: cudaOf(),
     oneDnn: oneDnnOf(),
     madvise: process.platform === "linux" ? find(torch, "madvise", "int32", [p, p, "int32"]) : undefined,
     version,

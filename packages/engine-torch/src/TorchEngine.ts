@@ -101,7 +101,9 @@ export class TorchEngine implements Engine {
     for (const t of ts) if (t !== undefined) this.#ledger.freeOwn(t)
   }
   memory(): EngineMemory {
-    return this.#ledger.memory()
+    const { dispatcher, onHost, placement } = this.#ops
+    const found = onHost ? undefined : dispatcher.natives.cuda?.memory(placement.index)
+    return { ...this.#ledger.memory(), ...(found === undefined ? {} : { reserved: found.total - found.free }) }
   }
   trim(cold: ReadonlyArray<Tensor> = []): void {
     for (const t of cold) giveBack(this.#ops, this.#own(t, "trim"))

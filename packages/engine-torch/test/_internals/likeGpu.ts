@@ -10,7 +10,13 @@ import type { TorchEngine } from "../../src/TorchEngine.ts"
 /** A type of device that torch does not know: the host's, as the engine sees it. */
 const HOST = 99
 
-export const likeGpu = async (options: { readonly memory?: number; readonly compute?: ComputeType["dtype"] } = {}) => {
+export interface Pretended {
+  readonly memory?: number
+  readonly compute?: ComputeType["dtype"]
+  readonly cuda?: Natives["cuda"]
+}
+
+export const likeGpu = async (options: Pretended = {}): Promise<TorchEngine> => {
   checkMemory(options.memory)
   const natives = await load(findTorch(here), false)
   natives.setGradMode(false)
@@ -20,8 +26,13 @@ export const likeGpu = async (options: { readonly memory?: number; readonly comp
     deviceTypes: { cpu: HOST, cuda: cpu },
     emptyStrided: (axes, sizes, strides, dtype, _type, _index, result) =>
       natives.emptyStrided(axes, sizes, strides, dtype, cpu, 0, result),
-    mapping: undefined,
+    mapping: natives.mapping && {
+      ...natives.mapping,
+      fromBlob: (data, axes, sizes, strides, offset, dtype, _type, ...rest) =>
+        natives.mapping?.fromBlob(data, axes, sizes, strides, offset, dtype, cpu, ...rest) ?? 1,
+    },
+    ...(options.cuda === undefined ? {} : { cuda: options.cuda }),
   }
-  const engine: TorchEngine = engineOn(fake, 0, options.memory, options.compute === "f32" ? "f32" : "stored")
-  return engine
+  const compute = options.cuda === undefined ? (options.compute === "f32" ? "f32" : "stored") : undefined
+  return engineOn(fake, 0, options.memory, compute)
 }

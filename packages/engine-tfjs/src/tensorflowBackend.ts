@@ -13,7 +13,7 @@ import { absence, BINARY, findTensorflow, type PresentTensorflow } from "./findT
 
 export interface TensorflowOptions {
   readonly threads?: number | undefined
-  readonly device?: "cpu" | "cuda" | undefined
+  readonly device?: "cpu" | "cuda" | `cuda:${number}` | undefined
 }
 
 interface Binding {
@@ -37,7 +37,7 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
     )
   const { backend, how } = firstThatLoads()
   const gpu = "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true
-  if (device !== undefined && gpu !== (device === "cuda"))
+  if (device !== undefined && gpu !== (device !== "cpu"))
     throw new EngineUnavailable(
       "engine tensorflow",
       gpu ? "a GPU, which it uses" : `no GPU that it can use (${how})`,
@@ -50,7 +50,7 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
   return {
     name: "tensorflow",
     version: versionOf(backend),
-    device: gpu ? "cuda:0" : "cpu",
+    device: !gpu ? "cpu" : device?.includes(":") === true ? device : "cuda:0",
     threads: set > 0 ? set : availableParallelism(),
     backend: asBackend(backend),
     kernel,

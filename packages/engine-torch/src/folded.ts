@@ -1,5 +1,5 @@
 /**
- * Fused attention on a GPU. Of torch's kernels only the memory-efficient one takes a mask and f32, and before 2.14 it wants as many key heads as query
+ * Fused attention on a GPU. Of torch's kernels only the memory-efficient one takes a mask and f32, and in 2.13 it wants as many key heads as query
  * heads: given fewer, torch makes all scores in silence and its graph keeps them (`sdp_utils_cpp.h`, `check_batch_size_and_num_heads_dense`).
  * So the queries of one key head become its rows, [B, K, G · Tq, D], under a mask that is repeated G times: keys and values are
  * neither copied nor read G times.

@@ -16,6 +16,10 @@ export interface TensorflowOptions {
   readonly device?: "cpu" | "cuda" | `cuda:${number}` | undefined
 }
 
+/** As the record names it: a GPU by the number that it was asked for with. */
+export const deviceName = (gpu: boolean, asked: TensorflowOptions["device"]): string =>
+  !gpu ? "cpu" : asked?.includes(":") === true ? asked : "cuda:0"
+
 interface Binding {
   readonly backend: () => KernelBackend
 }
@@ -50,7 +54,7 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
   return {
     name: "tensorflow",
     version: versionOf(backend),
-    device: !gpu ? "cpu" : device?.includes(":") === true ? device : "cuda:0",
+    device: deviceName(gpu, device),
     threads: set > 0 ? set : availableParallelism(),
     backend: asBackend(backend),
     kernel,

@@ -56,6 +56,12 @@ export class CudaRuntime {
     return rc === 0 ? { free: this.#size(slot.result), total: this.#size(slot.second) } : undefined
   }
 
+  /** Bytes of it that are not free. */
+  taken(device: number): number | undefined {
+    const found = this.memory(device)
+    return found && found.total - found.free
+  }
+
   #at(i: number): Pointer {
     return this.#scratch.base + 8 * i
   }

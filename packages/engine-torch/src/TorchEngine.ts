@@ -101,9 +101,8 @@ export class TorchEngine implements Engine {
     for (const t of ts) if (t !== undefined) this.#ledger.freeOwn(t)
   }
   memory(): EngineMemory {
-    const { dispatcher, onHost, placement } = this.#ops
-    const found = onHost ? undefined : dispatcher.natives.cuda?.memory(placement.index)
-    return { ...this.#ledger.memory(), ...(found === undefined ? {} : { reserved: found.total - found.free }) }
+    const reserved = this.#dispatcher.natives.cuda?.taken(this.#ops.placement.index)
+    return { ...this.#ledger.memory(), ...(reserved === undefined ? {} : { reserved }) }
   }
   trim(cold: ReadonlyArray<Tensor> = []): void {
     for (const t of cold) giveBack(this.#ops, this.#own(t, "trim"))
@@ -267,10 +266,9 @@ export class TorchEngine implements Engine {
     const vs = this.#own(v, at, "f32")
     const bias = this.#own(options.bias, at, "f32")
     engineArguments.attention(qs, ks, vs, options)
-    const { scale, softcap } = options
     // Activations are f32: attention takes the type of the products beside it.
     const fold = this.#ops.onHost ? undefined : this.info.compute === "bf16" ? "bf16" : "f32"
-    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, { scale, softcap, fold }))
+    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, { ...options, fold }))
   }
   gatedMlp(gate: Tensor, up: Tensor, activation: "silu" | "gelu_tanh"): Tensor {
     const at = "gatedMlp"

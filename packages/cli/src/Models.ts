@@ -11,8 +11,10 @@ export type Device = "cpu" | "cuda" | `cuda:${number}`
 /** Where tensors are computed. */
 export interface Engine {
   readonly engine: "tfjs" | "torch" | "tensorflow" | "auto"
-  /** Of tfjs. */
-  readonly backend: "wasm" | "cpu"
+  /** Of tfjs. Default: wasm. */
+  readonly backend?: "wasm" | "cpu" | undefined
+  /** Of torch: what bf16 and f16 weights are multiplied in. Default: what the device is fast at. */
+  readonly compute?: "f32" | "stored" | undefined
   /** Of torch and tensorflow. */
   readonly device?: Device | undefined
   readonly threads?: number | undefined

@@ -7,43 +7,94 @@ export interface EngineSettings {
   readonly env: { readonly [name: string]: string }
 }
 
-/** `auto` has been decided before. A variable that is set already stays. */
+type Env = { readonly [name: string]: string | undefined }
+
+const VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+/** The GPUs that the user's environment leaves to a program, as it names them; undefined where it says nothing: all. */
+const visible = (env: Env): ReadonlyArray<string> | undefined => {
+  const names = env[VISIBLE]?.split(",").map((name) => name.trim())
+  // CUDA stops at the first that is none.
+  const end = names?.findIndex((name) => name === "" || name.startsWith("-")) ?? -1
+  return end === -1 ? names : names?.slice(0, end)
+}
+
+const numberOf = (device: Engine["device"]): number | undefined => {
+  const n = device?.split(":")[1]
+  return n === undefined ? undefined : Number(n)
+}
+
+/** What of the flags the engine does not have, before anything is loaded; undefined where all is well. */
+export const engineFlaw = (
+  { backend, compute, device, engine }: Engine,
+  env: Env,
+): { readonly where: string; readonly found: string; readonly expected: string } | undefined => {
+  if (backend !== undefined && engine !== "tfjs")
+    return { where: "--backend", found: `${backend} with the engine ${engine}`, expected: "it with the engine tfjs" }
+  if (compute === "stored" && (engine === "tfjs" || engine === "tensorflow"))
+    return { where: "--compute", found: `stored with the engine ${engine}`, expected: "f32, which it computes in" }
+  const [n, seen] = [numberOf(device), visible(env)]
+  if (engine === "tensorflow" && n !== undefined && seen !== undefined && seen[n] === undefined)
+    return { where: "--device", found: `${device}`, expected: `one of the GPUs in ${VISIBLE}=${env[VISIBLE] ?? ""}` }
+  return undefined
+}
+
+/** `auto` has been decided before, and the flags have no flaw. A variable that is set already stays. */
 export const engineSettings = (
-  { backend, device, engine, engineMemory, threads }: Engine & { readonly engine: Exclude<Engine["engine"], "auto"> },
-  env: { readonly [name: string]: string | undefined },
+  {
+    backend = "wasm",
+    compute,
+    device,
+    engine,
+    engineMemory,
+    threads,
+  }: Engine & {
+    readonly engine: Exclude<Engine["engine"], "auto">
+  },
+  env: Env,
 ): EngineSettings => {
   const common = {
     ...(threads === undefined ? {} : { threads }),
     ...(device === undefined ? {} : { device }),
     ...(engineMemory === undefined ? {} : { memory: engineMemory }),
   }
-  if (engine === "torch") return { module: "@hmx/engine-torch", options: common, env: {} }
+  if (engine === "torch")
+    return {
+      module: "@hmx/engine-torch",
+      options: { ...common, ...(compute === undefined ? {} : { compute }) },
+      env: {},
+    }
   if (engine === "tfjs") return { module: "@hmx/engine-tfjs", options: { ...common, backend }, env: {} }
+  const n = numberOf(device)
+  // It computes on the first GPU that it sees.
+  const only = n === undefined ? "-1" : (visible(env)?.[n] ?? String(n))
   const wanted: { readonly [name: string]: string } = {
     // Its words about the processor are for those who compile it.
     TF_CPP_MIN_LOG_LEVEL: "2",
     // Else it takes the GPU's whole memory at once.
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
     ...(threads === undefined ? {} : { TF_NUM_INTRAOP_THREADS: String(threads) }),
-    // It computes on the first GPU that it sees.
-    ...(device === "cuda" ? {} : { CUDA_VISIBLE_DEVICES: device?.split(":")[1] ?? "-1" }),
+    ...(device === "cuda" ? {} : { [VISIBLE]: only }),
   }
   // What a flag says goes before the environment.
   const asked = new Set([
     ...(threads === undefined ? [] : ["TF_NUM_INTRAOP_THREADS"]),
-    ...(device?.includes(":") === true ? ["CUDA_VISIBLE_DEVICES"] : []),
+    ...(n === undefined ? [] : [VISIBLE]),
   ])
   return {
     module: "@hmx/engine-tfjs",
-    options: { ...common, device: device === undefined || device === "cpu" ? "cpu" : "cuda", backend: "tensorflow" },
+    options: { ...common, device: device ?? "cpu", backend: "tensorflow" },
     env: Object.fromEntries(Object.entries(wanted).filter(([name]) => env[name] === undefined || asked.has(name))),
   }
 }
 
 /** The engine as it calls itself: what plans of memory know it by. */
-export const engineName = ({ backend, engine }: Engine): string =>
+export const engineName = ({ backend = "wasm", engine }: Engine): string =>
   engine === "torch" ? "torch" : engine === "tensorflow" ? "tfjs-tensorflow" : `tfjs-${backend}`
 
-/** Engine and device as the command line asks for them: arms that are given to workers want theirs to be the same. */
-export const engineAsked = (engine: Engine): string =>
-  engine.engine === "auto" ? "auto" : `${engineName(engine)} on ${engine.device ?? "cpu"}`
+/** Engine, device and type of products as the command line asks for them: arms that are given to workers want theirs to be the same. */
+export const engineAsked = (engine: Engine): string => {
+  if (engine.engine === "auto") return "auto"
+  const { compute } = engine
+  return `${engineName(engine)} on ${engine.device ?? "cpu"}${compute === undefined ? "" : ` in ${compute}`}`
+}

@@ -19,10 +19,10 @@ export const amount = (name: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("size"),
     Flag.filter(
-      (text) => Settings.bytes(text) > 0,
-      () => 'an amount such as "2 GiB" or "512 MiB"',
+      (text) => Settings.bytes(text) >= 1 && Settings.bytes(text) <= Number.MAX_SAFE_INTEGER,
+      () => 'an amount such as "2 GiB" or "512 MiB", of less than 8388608 GiB',
     ),
-    Flag.map(Settings.bytes),
+    Flag.map((text) => Math.floor(Settings.bytes(text))),
   )
 
 export const optional = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>

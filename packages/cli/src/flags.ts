@@ -104,9 +104,15 @@ export const engine = {
       ),
     ),
   ),
-  backend: Flag.Literals("backend", ["wasm", "cpu"]).pipe(
-    Flag.withDescription("Backend of the engine tfjs (default: wasm)"),
-    Flag.withDefault("wasm"),
+  backend: optional(
+    Flag.Literals("backend", ["wasm", "cpu"]).pipe(Flag.withDescription("Backend of the engine tfjs (default: wasm)")),
+  ),
+  compute: optional(
+    Flag.Literals("compute", ["f32", "stored"]).pipe(
+      Flag.withDescription(
+        "Of torch: multiply bf16 and f16 weights in f32, or in the type they are stored in (default: what the device is fast at)",
+      ),
+    ),
   ),
   threads: optional(
     whole("threads", 1).pipe(Flag.withDescription("Threads of the engine (default: the engine's choice)")),

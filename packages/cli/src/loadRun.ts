@@ -20,7 +20,8 @@ const Source = Schema.Struct({
   changes: Changes,
   engine: Schema.Struct({
     engine: Schema.Literals(["tfjs", "torch", "tensorflow", "auto"]),
-    backend: Schema.Literals(["wasm", "cpu"]),
+    backend: Schema.optional(Schema.Literals(["wasm", "cpu"])),
+    compute: Schema.optional(Schema.Literals(["f32", "stored"])),
     device: Schema.optional(
       Schema.Union([Schema.Literals(["cpu", "cuda"]), Schema.TemplateLiteral(["cuda:", Schema.Number])]),
     ),
@@ -29,9 +30,13 @@ const Source = Schema.Struct({
   }),
 })
 
+/** Records of before named tfjs's backend beside every engine. */
+const withItsBackend = (source: typeof Source.Type): typeof Source.Type =>
+  source.engine.engine === "tfjs" ? source : { ...source, engine: { ...source.engine, backend: undefined } }
+
 const sourceOf = (source: unknown, where: string) =>
   Effect.mapError(
-    Schema.decodeUnknownEffect(Source)(source),
+    Effect.map(Schema.decodeUnknownEffect(Source)(source), withItsBackend),
     () =>
       new Errors.BadInput({ where, found: "no word of a pipeline's file", expected: "a run that `npx hmx run` began" }),
   )

@@ -11,12 +11,14 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkpointFolder, isMissing } from "./checkpointFolder.ts"
 import { machine } from "./engine/Machine.ts"
-import { engineName, engineSettings } from "./engineSettings.ts"
+import { engineFlaw, engineName, engineSettings } from "./engineSettings.ts"
 import { type Engine, Models } from "./Models.ts"
 import { version } from "./version.ts"
 
 /** What `auto` stands for on this machine; said on stderr, since stdout may be JSON. */
 const decided = Effect.fnUntraced(function* (engine: Engine) {
+  const flaw = engineFlaw(engine, process.env)
+  if (flaw !== undefined) return yield* new Errors.BadInput(flaw)
   if (engine.engine !== "auto") return { ...engine, engine: engine.engine }
   const [{ able, autoEngine }, { engines }, { gpus }] = yield* Effect.promise(() =>
     Promise.all([import("./autoEngine.ts"), import("./engine/ls.ts"), import("./doctor/gpus.ts")]),
@@ -31,7 +33,9 @@ const decided = Effect.fnUntraced(function* (engine: Engine) {
     })
   const choice = autoEngine(here, (yield* Effect.provide(gpus, machine)).length > 0, device)
   process.stderr.write(`${escape(choice.said)}\n`)
-  return { ...engine, engine: choice.engine, device: choice.engine === "tfjs" ? undefined : choice.device }
+  const found = { ...engine, engine: choice.engine, device: choice.engine === "tfjs" ? undefined : choice.device }
+  const unable = engineFlaw(found, process.env)
+  return unable === undefined ? found : yield* new Errors.BadInput(unable)
 })
 
 const chatOptions = ({ system, template }: Model.ChatOptions): Model.ChatOptions => ({

@@ -32,8 +32,21 @@ export const placeOf = (name: string, seed: number, { out }: Pick<Options, "out"
 
 /** What a record keeps, so that `resume` finds the experiment again and does the same. */
 export const sourceOf = (options: Options, file: string, folder: string, arm: string | undefined) => {
-  const { backend, device, engine, engineMemory, maxTime, maxTokens, memory, model, seed, steps, template, threads } =
-    options
+  const {
+    backend,
+    compute,
+    device,
+    engine,
+    engineMemory,
+    maxTime,
+    maxTokens,
+    memory,
+    model,
+    seed,
+    steps,
+    template,
+    threads,
+  } = options
   return {
     // From the run's folder, so that both can move together.
     file: relative(folder, file),
@@ -49,7 +62,7 @@ export const sourceOf = (options: Options, file: string, folder: string, arm: st
       maxTokens,
     },
     // Another engine rounds otherwise, so a resumed run takes the same.
-    engine: { engine, backend, device, threads, engineMemory },
+    engine: { engine, backend, compute, device, threads, engineMemory },
   }
 }
 

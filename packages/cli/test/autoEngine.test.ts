@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { able, autoEngine } from "../src/autoEngine.ts"
 import type { Engine } from "../src/engine/ls.ts"
-import { engineSettings } from "../src/engineSettings.ts"
+import { engineAsked, engineFlaw, engineSettings } from "../src/engineSettings.ts"
 
 const tfjs: Engine = { name: "tfjs", present: true, device: "cpu", how: "part of HMX (wasm)" }
 const torch: Engine = { name: "torch", present: true, version: "2.13.0", device: "cpu", how: "python3" }
@@ -34,10 +34,12 @@ test("each engine's module, options and environment", () => {
     options: { backend: "wasm", threads: 2 },
     env: {},
   })
-  expect(engineSettings({ ...flags, engine: "torch", device: "cuda" }, {}).options).toEqual({
+  expect(engineSettings({ ...flags, engine: "torch", device: "cuda", compute: "stored" }, {}).options).toEqual({
     threads: 2,
     device: "cuda",
+    compute: "stored",
   })
+  expect(engineAsked({ engine: "torch", device: "cuda", compute: "f32" })).toBe("torch on cuda in f32")
   const gpu = { ...flags, device: "cuda:1", engineMemory: 2 ** 30 } as const
   expect(engineSettings({ ...gpu, engine: "torch" }, {}).options).toEqual({
     threads: 2,
@@ -45,9 +47,13 @@ test("each engine's module, options and environment", () => {
     memory: 2 ** 30,
   })
   // TensorFlow sees the GPU that was asked for and no other.
-  const second = engineSettings({ ...gpu, engine: "tensorflow" }, { CUDA_VISIBLE_DEVICES: "0" })
-  expect(second.options).toMatchObject({ device: "cuda", memory: 2 ** 30 })
+  const second = engineSettings({ ...gpu, engine: "tensorflow" }, {})
+  expect(second.options).toMatchObject({ device: "cuda:1", memory: 2 ** 30 })
   expect(second.env).toMatchObject({ CUDA_VISIBLE_DEVICES: "1" })
+  // Of those that were given to it, as they are called there.
+  const given = (visible: string) =>
+    engineSettings({ ...gpu, engine: "tensorflow" }, { CUDA_VISIBLE_DEVICES: visible }).env["CUDA_VISIBLE_DEVICES"]
+  expect([given("2,3"), given("GPU-ab, GPU-cd")]).toEqual(["3", "GPU-cd"])
   const { env, options } = engineSettings({ ...flags, engine: "tensorflow" }, { TF_CPP_MIN_LOG_LEVEL: "0" })
   expect(options).toEqual({ backend: "tensorflow", device: "cpu", threads: 2 })
   expect(env).toEqual({
@@ -55,4 +61,29 @@ test("each engine's module, options and environment", () => {
     TF_NUM_INTRAOP_THREADS: "2",
     CUDA_VISIBLE_DEVICES: "-1",
   })
+})
+
+test.each([
+  [{ engine: "torch", backend: "cpu" }, "--backend", "cpu with the engine torch"],
+  [{ engine: "auto", backend: "wasm" }, "--backend", "wasm with the engine auto"],
+  [{ engine: "tfjs", compute: "stored" }, "--compute", "stored with the engine tfjs"],
+  [{ engine: "tensorflow", compute: "stored" }, "--compute", "stored with the engine tensorflow"],
+  [{ engine: "tensorflow", device: "cuda:2" }, "--device", "cuda:2", "one of the GPUs in CUDA_VISIBLE_DEVICES=2,3"],
+] as const)("%o: what the engine does not have is refused by its flag", (engine, where, found, expected?: string) => {
+  const flaw = engineFlaw(engine, { CUDA_VISIBLE_DEVICES: "2,3" })
+  expect(flaw).toMatchObject({ where, found, ...(expected === undefined ? {} : { expected }) })
+})
+
+test("flags that an engine has are no flaw", () => {
+  for (const engine of [
+    { engine: "tfjs", backend: "cpu", compute: "f32" },
+    { engine: "torch", compute: "stored", device: "cuda:7" },
+    { engine: "tensorflow", device: "cuda:1", compute: "f32" },
+    { engine: "tensorflow", device: "cuda" },
+  ] as const)
+    expect(engineFlaw(engine, { CUDA_VISIBLE_DEVICES: "2,3" })).toBeUndefined()
+  expect(engineFlaw({ engine: "tensorflow", device: "cuda:1" }, {})).toBeUndefined()
+  // CUDA looks no further than the first that is none.
+  const none = { CUDA_VISIBLE_DEVICES: "0,-1,1" }
+  expect(engineFlaw({ engine: "tensorflow", device: "cuda:1" }, none)).toBeDefined()
 })

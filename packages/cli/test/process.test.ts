@@ -104,6 +104,13 @@ describe("--engine-memory", () => {
   })
   it.each([
     ["--engine-memory", "much", /an amount such as "2 GiB"/],
+    ["--engine-memory", "99999999 GiB", /--engine-memory.*of less than 8388608 GiB/],
+    ["--compute", "f16", /--compute.*stored/],
+    [
+      "--compute",
+      "stored",
+      /^error: --compute: found stored with the engine tfjs; expected f32, which it computes in\n$/,
+    ],
     ["--device", "cuda:x", /cpu, cuda or cuda:N/],
     ["--device", "gpu", /cpu, cuda or cuda:N/],
   ])("%s %s is refused", async (flag, value, said) => {

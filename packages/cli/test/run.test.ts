@@ -1,5 +1,5 @@
 import { everAfter } from "@hmx/testing"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import type { Engine } from "../src/Models.ts"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
@@ -81,11 +81,18 @@ describe("hmx resume", () => {
     const { DeviceLost } = (await import("hmx")).Errors
     const failures = { sample: everAfter(6, new DeviceLost({ reason: "killed" })) }
     const engines: Array<Engine> = []
-    const flags = ["--engine", "tfjs", "--backend", "cpu", "--threads", "3", "--quiet"]
+    const flags = ["--engine", "tfjs", "--backend", "cpu", "--compute", "f32", "--threads", "3", "--quiet"]
     await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, ...flags], { failures })
+    // A record of before, which names tfjs's backend beside another engine.
+    cpSync(`${folder}/run`, `${folder}/older`, { recursive: true })
+    const record = `${folder}/older/experiment.json`
+    writeFileSync(record, readFileSync(record, "utf8").replace(/"engine":\s*"tfjs"/, `"engine":"torch"`))
     const { code } = await hmx(["resume", `${folder}/run`, "--quiet"], {}, engines)
     expect(code).toBe(0)
-    expect(engines).toEqual([{ engine: "tfjs", backend: "cpu", device: undefined, threads: 3 }])
+    const flagsOf = { engine: "tfjs", backend: "cpu", compute: "f32", device: undefined, threads: 3 }
+    expect(engines).toEqual([flagsOf])
+    await hmx(["resume", `${folder}/older`, "--quiet"], {}, engines)
+    expect(engines[1]).toEqual({ ...flagsOf, engine: "torch", backend: undefined })
   })
 })
 

@@ -87,8 +87,8 @@ export const hmx = async (
   const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((said.err += String(text)), true))
   const layer = ScriptedModel.layer(script)
   const scripted = Layer.succeed(Models, {
-    find: (_model, _locate, { backend, device, engine, threads }) => {
-      engines.push({ backend, device, engine, threads })
+    find: (_model, _locate, { backend, compute, device, engine, threads }) => {
+      engines.push({ backend, compute, device, engine, threads })
       return Effect.provide(
         Effect.map(Effect.service(LanguageModel), ({ info }) => ({ name: info.name, shape: info.shape, layer })),
         layer,

@@ -24,7 +24,7 @@ export abstract class EngineCore {
   #closed = false
 
   /** `memory`: bytes that tensors may take. */
-  constructor(loaded: Loaded, memory: number) {
+  constructor(loaded: Loaded, memory: number | undefined) {
     this.#loaded = loaded
     this.ledger = new Ledger((dataId) => loaded.backend.disposeData(dataId), memory)
     this.device = new Device(loaded, this.ledger)

@@ -13,8 +13,12 @@ import { absence, BINARY, findTensorflow, type PresentTensorflow } from "./findT
 
 export interface TensorflowOptions {
   readonly threads?: number | undefined
-  readonly device?: "cpu" | "cuda" | undefined
+  readonly device?: "cpu" | "cuda" | `cuda:${number}` | undefined
 }
+
+/** As the record names it: a GPU by the number that it was asked for with. */
+export const deviceName = (gpu: boolean, asked: TensorflowOptions["device"]): string =>
+  !gpu ? "cpu" : asked?.includes(":") === true ? asked : "cuda:0"
 
 interface Binding {
   readonly backend: () => KernelBackend
@@ -37,7 +41,7 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
     )
   const { backend, how } = firstThatLoads()
   const gpu = "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true
-  if (device !== undefined && gpu !== (device === "cuda"))
+  if (device !== undefined && gpu !== (device !== "cpu"))
     throw new EngineUnavailable(
       "engine tensorflow",
       gpu ? "a GPU, which it uses" : `no GPU that it can use (${how})`,
@@ -50,7 +54,7 @@ export async function loadTensorflow({ device, threads }: TensorflowOptions): Pr
   return {
     name: "tensorflow",
     version: versionOf(backend),
-    device: gpu ? "cuda:0" : "cpu",
+    device: deviceName(gpu, device),
     threads: set > 0 ? set : availableParallelism(),
     backend: asBackend(backend),
     kernel,

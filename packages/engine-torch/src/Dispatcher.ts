@@ -302,5 +302,10 @@ export function outOfMemory(text: string): number | undefined {
     const unit = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[cuda[2] ?? ""] ?? 1
     return Math.round(Number(cuda[1]) * unit)
   }
-  return /out of memory|not enough memory|Storage size calculation overflowed/i.test(text) ? 0 : undefined
+  // What CUDA's libraries say where they find no room for themselves.
+  return /out of memory|not enough memory|CU(?:BLAS|DNN|SOLVER|SPARSE)_STATUS_ALLOC_FAILED|Storage size calculation overflowed/i.test(
+    text,
+  )
+    ? 0
+    : undefined
 }

@@ -27,6 +27,8 @@ export class Handle extends EngineTensor<Storage> {
   range: readonly [least: number, greatest: number] | undefined = undefined
   /** What was made of it and another for later uses: freed with it. */
   beside: { readonly other: Handle; readonly made: readonly [Handle, Handle] } | undefined = undefined
+  /** Of a mask: what attention of so many query heads to a key head takes in its place. Freed with it. */
+  folded: { readonly heads: number; readonly made: Handle } | undefined = undefined
   /** Set while a tape tracks it. */
   place: Place | undefined = undefined
 
@@ -86,5 +88,13 @@ export class Ledger extends EngineLedger<Handle> {
     t.place = undefined
     this.#give(native)
     if (t.beside !== undefined) for (const made of t.beside.made) this.free(made)
+    this.changed(t)
+  }
+
+  /** Forgets what was found out about a tensor's numbers, or made of them. */
+  changed(t: Handle): void {
+    t.range = undefined
+    if (t.folded !== undefined) this.free(t.folded.made)
+    t.folded = undefined
   }
 }

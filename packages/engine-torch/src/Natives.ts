@@ -5,6 +5,8 @@
  */
 import { join } from "node:path"
 import { EngineUnavailable } from "@hmx/lm"
+import type { CudaCalls } from "./CudaRuntime.ts"
+import { CudaRuntime } from "./CudaRuntime.ts"
 import type { Version } from "./version.ts"
 import { atLeast, EXPECTED, OLDEST, show } from "./version.ts"
 
@@ -75,6 +77,8 @@ export interface Natives {
         readonly add: P
       }
     | undefined
+  /** Undefined on the processor, or where CUDA's runtime is not found beside torch. */
+  readonly cuda: CudaRuntime | undefined
   /** Tells the system what becomes of pages (address, length, advice); undefined where there is no such call. */
   readonly madvise: Fn<[P, number, number], number> | undefined
   /** mmap, and a tensor over what it gives, which unmaps it when torch lets go of it; undefined where the system or torch (before 2.11) lacks it. */
@@ -126,6 +130,12 @@ const SLOTS = 128
  */
 const SPINS = "10000"
 
+/** at::globalContext() and at::Context::setSDPUseCuDNN(bool): C++ names, which a later torch may lack. */
+export const fusedAttention = {
+  context: "_ZN2at13globalContextEv",
+  useCuDnn: "_ZN2at7Context14setSDPUseCuDNNEb",
+} as const
+
 /** A symbol that HMX needs and this library lacks. */
 export class MissingSymbol extends Error {
   override readonly name = "MissingSymbol"
@@ -153,7 +163,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
   const torch = koffi.load(file("torch_cpu"), { global: true })
   const c10 = koffi.load(file("c10"), { global: true })
   // Its operators register themselves; it brings libc10_cuda and the runtime.
-  if (wantCuda) koffi.load(file("torch_cuda"), { global: true })
+  const torchCuda = wantCuda ? koffi.load(file("torch_cuda"), { global: true }) : undefined
 
   type Library = typeof torch
   const find = <A extends ReadonlyArray<unknown>, R>(
@@ -200,6 +210,13 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
   const setPointer = (at: number, value: number): void => {
     scratch.u32[2 * at] = value
     scratch.u32[2 * at + 1] = value / 2 ** 32
+  }
+
+  if (wantCuda) {
+    // cuDNN's attention, which torch prefers on some GPUs, is planned anew for each shape: each step of decoding has another.
+    const context = find<[], P>(torch, fusedAttention.context, p, [])
+    const useCuDnn = find<[P, boolean], void>(torch, fusedAttention.useCuDnn, "void", [p, "bool"])
+    if (context !== undefined) useCuDnn?.(context(), false)
   }
 
   const newIvalue = find<[P], number>(torch, "torch_new_stable_ivalue", "int32", [p])
@@ -261,6 +278,21 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
     }
   }
 
+  const cudaOf = (): CudaRuntime | undefined => {
+    if (torchCuda === undefined) return undefined
+    // The loader looks into what a library brings as well.
+    const attribute = find<Parameters<CudaCalls["attribute"]>, number>(torchCuda, "cudaDeviceGetAttribute", "int32", [
+      p,
+      "int32",
+      "int32",
+    ])
+    const memoryInfo = find<[P, P], number>(torchCuda, "cudaMemGetInfo", "int32", [p, p])
+    const getDevice = find<[P], number>(torchCuda, "cudaGetDevice", "int32", [p])
+    const setDevice = find<[number], number>(torchCuda, "cudaSetDevice", "int32", ["int32"])
+    if (!attribute || !memoryInfo || !getDevice || !setDevice) return undefined
+    return new CudaRuntime({ attribute, memoryInfo, getDevice, setDevice }, scratch)
+  }
+
   const cString = (text: string): Pointer => {
     const bytes = Buffer.from(`${text}\0`)
     const at = koffi.alloc("uint8", bytes.length)
@@ -276,6 +308,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
 
   return {
     shim: shimOf(),
+    cuda: cudaOf(),
     oneDnn: oneDnnOf(),
     madvise: process.platform === "linux" ? find(torch, "madvise", "int32", [p, p, "int32"]) : undefined,
     version,

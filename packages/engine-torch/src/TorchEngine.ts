@@ -101,7 +101,8 @@ export class TorchEngine implements Engine {
     for (const t of ts) if (t !== undefined) this.#ledger.freeOwn(t)
   }
   memory(): EngineMemory {
-    return this.#ledger.memory()
+    const reserved = this.#dispatcher.natives.cuda?.taken(this.#ops.placement.index)
+    return { ...this.#ledger.memory(), ...(reserved === undefined ? {} : { reserved }) }
   }
   trim(cold: ReadonlyArray<Tensor> = []): void {
     for (const t of cold) giveBack(this.#ops, this.#own(t, "trim"))
@@ -158,7 +159,7 @@ export class TorchEngine implements Engine {
     engineArguments.write(whole, part, axis, start, whole.storage.users)
     if (whole.storage.mapped === true) misuse(at, "a file's tensor is a constant")
     if (this.#ops.tape !== undefined) misuse(at, "what is changed has no gradient: it cannot be inside vjp")
-    whole.range = undefined
+    this.#ledger.changed(whole)
     if (part.size > 0) this.#ops.write(whole, part, axis, start)
   }
   frozen(t: Tensor): Tensor {
@@ -265,7 +266,9 @@ export class TorchEngine implements Engine {
     const vs = this.#own(v, at, "f32")
     const bias = this.#own(options.bias, at, "f32")
     engineArguments.attention(qs, ks, vs, options)
-    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, options))
+    // Activations are f32: attention takes the type of the products beside it.
+    const fold = this.#ops.onHost ? undefined : this.info.compute === "bf16" ? "bf16" : "f32"
+    return this.#ledger.scope(() => attention(this.#ops, qs, ks, vs, bias, { ...options, fold }))
   }
   gatedMlp(gate: Tensor, up: Tensor, activation: "silu" | "gelu_tanh"): Tensor {
     const at = "gatedMlp"

@@ -1,5 +1,6 @@
 /** Attention out of torch's operators: fused, or step by step where the scores are bent. */
 import { evenKeys } from "./even.ts"
+import { folded, foldedType } from "./folded.ts"
 import type { Handle } from "./Ledger.ts"
 import { bytesOf } from "./Ledger.ts"
 import type { Ops } from "./Ops.ts"
@@ -10,6 +11,8 @@ const UNSEEN = -1e9
 interface How {
   readonly scale: number
   readonly softcap?: number | undefined
+  /** On a GPU: the type in which queries of one key head are attended together as its rows. */
+  readonly fold?: "f32" | "bf16" | undefined
 }
 
 /** q [B, Tq, H, D], k and v [B, Tk or more, K, D], bias [B or 1, Tq, Tk] → [B, Tq, H, D]. */
@@ -31,7 +34,7 @@ export function attention(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handl
 }
 
 /** Of as many keys as there are. */
-function whole(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, { scale, softcap }: How): Handle {
+function whole(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, { fold, scale, softcap }: How): Handle {
   if (q.size === 0 || k.size === 0) {
     // No kernel takes an empty axis: zeros, with gradients of zero.
     const zeros = (t: Handle) => ops.filled(t.shape, 0)
@@ -44,7 +47,10 @@ function whole(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, { scale,
       (_, saved) => saved.map(zeros),
     )[0]
   }
-  return softcap === undefined ? fused(ops, q, k, v, bias, scale) : capped(ops, q, k, v, bias, scale, softcap)
+  if (softcap !== undefined) return stepwise(ops, q, k, v, bias, scale, softcap)
+  if (fold === undefined) return fused(ops, q, k, v, bias, scale)
+  const type = foldedType(q.shape, fold)
+  return type === undefined ? stepwise(ops, q, k, v, bias, scale) : folded(ops, q, k, v, bias, scale, type)
 }
 
 function fused(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number): Handle {
@@ -67,8 +73,8 @@ function fused(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: n
   return heads(ops.run(ops.o.sdpa, made, qs, ks, vs, mask, 0, false, scale, H !== K))
 }
 
-/** No fused kernel bends the scores, so they are made: [B, K, G, Tq, Tk], G query heads to a key head. */
-function capped(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number, softcap: number): Handle {
+/** No fused kernel bends the scores or takes such heads, so they are made: [B, K, G, Tq, Tk], G query heads to a key head. */
+function stepwise(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: number, softcap?: number): Handle {
   const [B = 0, Tq = 0, H = 0, D = 0] = q.shape
   const [, Tk = 0, K = 0] = k.shape
   const G = H / K
@@ -76,7 +82,8 @@ function capped(ops: Ops, q: Handle, k: Handle, v: Handle, bias: Handle, scale: 
   const keys = ops.reshape(ops.permute(k, [0, 2, 3, 1]), [B * K, D, Tk])
   const values = ops.reshape(ops.permute(v, [0, 2, 1, 3]), [B * K, Tk, D])
   const raw = ops.reshape(ops.bmm(queries, keys), [B, K, G, Tq, Tk])
-  const bent = ops.scale(ops.tanh(ops.scale(raw, scale / softcap)), softcap)
+  const bent =
+    softcap === undefined ? ops.scale(raw, scale) : ops.scale(ops.tanh(ops.scale(raw, scale / softcap)), softcap)
   const mask = ops.reshape(bias, [bias.shape[0] ?? 1, 1, 1, Tq, Tk])
   const weights = ops.softmax(ops.subtract(bent, mask, -1, bent.shape))
   const mixed = ops.reshape(ops.bmm(ops.reshape(weights, [B * K, G * Tq, Tk]), values), [B, K, G, Tq, D])

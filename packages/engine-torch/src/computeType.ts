@@ -1,6 +1,7 @@
 /** What products with weights of a narrow type are computed in. */
 import type { DType } from "@hmx/lm"
 import { processor } from "@hmx/lm"
+import type { Capability } from "./CudaRuntime.ts"
 import type { Ops } from "./Ops.ts"
 
 export interface ComputeType {
@@ -39,17 +40,30 @@ export const decide = (
   return { dtype: "f32", why: `in ${dtype} ${measured}: ${widened(dtype)}` }
 }
 
-/** A product's sizes: milliseconds at a hundredth of a core's f32 rate. */
-const [ROWS, IN, OUT] = [32, 512, 512]
+/** Compute capabilities whose multiplying units have a type: bf16 from A100 on, f16 from V100 on. */
+const capable: { readonly [D in Narrow]: number } = { bf16: 8, f16: 7 }
+
+/** On a GPU what it is decides: a clock there measures launches unless the product is large. It is asked only where nobody says what it is. */
+export const decideOnGpu = (dtype: Narrow, capability: Capability | undefined, factor: () => number): ComputeType => {
+  if (capability === undefined) return decide(dtype, undefined, factor)
+  const said = `the GPU's compute capability is ${capability.major}.${capability.minor}`
+  return capability.major >= capable[dtype]
+    ? { dtype, why: said }
+    : { dtype: "f32", why: `${said}, and ${dtype} wants ${capable[dtype]}.0: ${widened(dtype)}` }
+}
+
+/** A product's sizes. On a processor: milliseconds at a hundredth of a core's f32 rate. On a GPU: long beside the launch of an operator. */
+const SIZES = { host: [32, 512, 512], gpu: [2048, 2048, 2048] } as const
 const TRIES = 7
 
 /** The best times of both types, by turns. */
 const measure = (ops: Ops, dtype: Narrow): number =>
   ops.ledger.scope(() => {
     const best = { narrow: Infinity, f32: Infinity }
+    const [rows, input, output] = SIZES[ops.onHost ? "host" : "gpu"]
     const sides = (["narrow", "f32"] as const).map((name) => {
       const of = name === "f32" ? "f32" : dtype
-      return { name, x: ops.filled([ROWS, IN], 0.5, of), w: ops.filled([OUT, IN], 0.5, of) }
+      return { name, x: ops.filled([rows, input], 0.5, of), w: ops.filled([output, input], 0.5, of) }
     })
     for (let i = 0; i <= TRIES; i++)
       for (const { name, x, w } of sides)
@@ -62,6 +76,8 @@ const measure = (ops: Ops, dtype: Narrow): number =>
     return best.narrow / best.f32
   })
 
-/** A GPU's instructions are not looked up: there the measurement decides. */
-export const computeType = (ops: Ops, dtype: Narrow): ComputeType =>
-  decide(dtype, ops.onHost ? processor().features : undefined, () => measure(ops, dtype))
+export const computeType = (ops: Ops, dtype: Narrow): ComputeType => {
+  const factor = () => measure(ops, dtype)
+  if (ops.onHost) return decide(dtype, processor().features, factor)
+  return decideOnGpu(dtype, ops.dispatcher.natives.cuda?.capability(ops.placement.index), factor)
+}

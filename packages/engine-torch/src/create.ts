@@ -48,7 +48,8 @@ export function engineOn(
     return new TorchEngine(natives, "cpu", { type: cpu, index: 0 }, memory ?? machineMemory(), compute)
   const name = `cuda:${index}`
   try {
-    return new TorchEngine(natives, name, { type: cuda, index }, memory, compute)
+    const most = memory ?? natives.cuda?.memory(index)?.total
+    return new TorchEngine(natives, name, { type: cuda, index }, most, compute)
   } catch (error) {
     if (error instanceof EngineOutOfMemory) throw error
     throw new EngineUnavailable("device", `${name}: ${reason(error)}`, "a CUDA device of this machine, or cpu", error)

@@ -25,7 +25,8 @@ export function fromFile(ops: Ops, file: TensorFile, shape: ReadonlyArray<number
   if (mapping === undefined || at === undefined) return read(ops, file, shape, dtype, seen)
   const skip = file.offset % PAGE
   const native = ops.dispatcher.mapped(mapping, at, skip + bytes, skip / widths[dtype], shape, natives.dtypes[dtype])
-  const host = ops.ledger.share({ bytes, users: 0, mapped: true }, native, shape, dtype)
+  // The host's pages are nothing of a GPU's memory.
+  const host = ops.ledger.share({ bytes: ops.onHost ? bytes : 0, users: 0, mapped: true }, native, shape, dtype)
   show(ops, at + skip, bytes, seen)
   if (ops.onHost) return host
   const t = ops.empty(shape, dtype)
@@ -57,12 +58,13 @@ function map({ map: mmap }: Mapping, { offset, path }: TensorFile, bytes: number
 function read(ops: Ops, file: TensorFile, shape: ReadonlyArray<number>, dtype: DType, seen: Seen): Handle {
   const { dispatcher, ledger } = ops
   const { natives } = dispatcher
-  const host = ledger.enter(
+  const bytes = bytesOf(shape, dtype)
+  const host = ledger.share(
+    { bytes: ops.onHost ? bytes : 0, users: 0 },
     dispatcher.empty(shape, natives.dtypes[dtype], { type: natives.deviceTypes.cpu, index: 0 }),
     shape,
     dtype,
   )
-  const bytes = bytesOf(shape, dtype)
   if (bytes > 0) {
     const data = dispatcher.data(host.native)
     inPieces(ops, data, bytes, (piece, position) => file.read(piece, position))

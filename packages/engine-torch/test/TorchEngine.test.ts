@@ -275,6 +275,8 @@ test.each([
   ],
   ["CUDA out of memory. Tried to allocate 20.50 MiB. GPU 0 has a total capacity of 8 GiB", 20.5 * 2 ** 20],
   ["CUDA error: out of memory", 0],
+  ["CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", 0],
+  ["cuDNN error: CUDNN_STATUS_ALLOC_FAILED", 0],
   ["mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", undefined],
 ])("%s", (text, bytes) => {
   expect(outOfMemory(text)).toBe(bytes)

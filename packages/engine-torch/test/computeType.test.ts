@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { decide } from "../src/computeType.ts"
+import { decide, decideOnGpu } from "../src/computeType.ts"
 
 /** A clock that says so many times f32's time; undefined: it must not be asked. */
 const clock = (factor: number | undefined) => () => factor ?? expect.fail("measured")
@@ -22,5 +22,22 @@ test.each([
     const { dtype, why } = decide(stored, features, clock(factor))
     expect(dtype).toBe(wanted)
     expect(why).toMatch(wanted === "f32" ? /stay (bf16|f16) in memory/ : /of f32's time/)
+  },
+)
+
+test.each([
+  ["bf16", { major: 8, minor: 0 }, undefined, "bf16", "compute capability is 8.0"],
+  ["bf16", { major: 12, minor: 1 }, undefined, "bf16", "12.1"],
+  ["bf16", { major: 7, minor: 5 }, undefined, "f32", "7.5, and bf16 wants 8.0"],
+  ["f16", { major: 7, minor: 0 }, undefined, "f16", "7.0"],
+  ["f16", { major: 6, minor: 1 }, undefined, "f32", "6.1, and f16 wants 7.0"],
+  ["bf16", undefined, 0.3, "bf16", "of f32's time"],
+  ["bf16", undefined, 1.2, "f32", "of f32's time"],
+] as const)(
+  "weights in %s on a GPU of %j whose clock says %s are computed with in %s",
+  (stored, of, factor, wanted, said) => {
+    const { dtype, why } = decideOnGpu(stored, of, clock(factor))
+    expect(dtype).toBe(wanted)
+    expect(why).toContain(said)
   },
 )

@@ -87,6 +87,12 @@ export interface EngineMemory {
   readonly bytes: number
   readonly peak: number
   readonly limit: number
+  /**
+   * Bytes of a GPU's memory that are taken: what the library's allocator holds (more than `bytes`, for it keeps what was freed), CUDA itself, and
+   * whoever else uses the device, which its runtime does not tell apart. Undefined on a processor: nobody says what its allocator
+   * holds, and a process's resident memory is code, heap and pages of files as well.
+   */
+  readonly reserved?: number
 }
 
 /** A tensor's numbers as they stand in a file: little-endian, the last axis fastest, without gaps. */

@@ -1,6 +1,7 @@
 export type * from "./Engine.ts"
 export { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "./Engine.ts"
 export { bf16ToF32, f16ToF32 } from "./io/floats.ts"
+export { gpuMemory } from "./gpuMemory.ts"
 export { machineMemory } from "./machineMemory.ts"
 export { parseFeatures, processor } from "./processor.ts"
 export type { Processor } from "./processor.ts"

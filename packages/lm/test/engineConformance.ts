@@ -43,7 +43,12 @@ const refuse = (): void => {
 }
 
 /** Describes the suite for the engine that `make` makes. */
-export function conformance(name: string, make: (options?: EngineOptions) => Promise<Engine>, runs = 15): void {
+export function conformance(
+  name: string,
+  make: (options?: EngineOptions) => Promise<Engine>,
+  runs = 15,
+  { alone = true }: { readonly alone?: boolean } = {},
+): void {
   describe(`engine conformance: ${name}`, () => {
     let e: Engine
     beforeAll(async () => {
@@ -196,7 +201,7 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
         })
       })
 
-      test("a row's result does not depend on the rows beside it", () => {
+      test.runIf(alone)("a row's result does not depend on the rows beside it", () => {
         clean(() => {
           const [x, w, norm] = [random([13, 24]), e.frozen(random([40, 24], 2)), random([24], 3)]
           const f = (t: Tensor) => e.linear(e.gatedMlp(e.rmsNorm(t, norm, 1e-6), t, "silu"), w)
@@ -501,7 +506,8 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
             expect(e.memory().tensors).toBe(before.tensors + 1)
             expect(e.memory().bytes).toBe(before.bytes + 400)
           })
-          expect(e.memory()).toEqual({ ...before, peak: before.bytes + 400 })
+          const { bytes, limit, tensors } = before
+          expect(e.memory()).toMatchObject({ bytes, limit, tensors, peak: bytes + 400 })
           e.resetPeak()
           expect(e.memory().peak).toBe(before.bytes)
         })
@@ -540,7 +546,9 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           e.free(q, k, v, ...tape.outputs)
           expect(e.memory().bytes).toBeGreaterThanOrEqual(before + sums)
           tape.release()
-          expect(e.memory().bytes).toBe(before - 3 * given)
+          // What an engine has made of a mask may live as long as the mask.
+          e.free(bias)
+          expect(e.memory().bytes).toBe(before - 3 * given - 4 * count(bias.shape))
         })
       })
       test("scopes give back all but their result; keep takes out of all of them", () => {

@@ -11,6 +11,7 @@ export interface Baseline {
     readonly update_s: number
   }
   readonly peak_rss_mib: number
+  /** What its tensors took of the device: torch's own count, which HMX's ledger is not to be compared with. */
   readonly peak_cuda_mib?: number
   readonly versions: { readonly [name: string]: string }
 }
@@ -21,6 +22,8 @@ export interface Round {
   readonly load: ReadonlyArray<number>
   readonly ours: Ours
   readonly trl: Baseline | undefined
+  /** On CUDA: MiB that each side took of the device, by one measure (`deviceMemory.ts`); undefined where it could not be taken. */
+  readonly device?: { readonly ours: number | undefined; readonly trl: number | undefined }
 }
 
 /** The steps that count: the first warms up where there are more. */
@@ -34,11 +37,11 @@ export const median = (values: ReadonlyArray<number>): number => {
 }
 
 /**
- * Medians over the rounds of each round's own ratio: a machine that is slower in one round is slower for both. On CUDA the memory is
- * the device's, of both sides what their tensors took at most.
+ * Medians over the rounds of each round's own ratio: a machine that is slower in one round is slower for both. Memory is resident memory, on CUDA what
+ * was taken of the device: of both sides the same measure, or no ratio.
  */
 export const ratios = (rounds: ReadonlyArray<Round>) => {
-  const both = rounds.flatMap(({ ours, trl }) => {
+  const both = rounds.flatMap(({ device, ours, trl }) => {
     if (trl === undefined) return []
     const of = (pick: (step: Ours["steps"][number]) => number) => median(measured(ours).map(pick))
     return [
@@ -48,17 +51,22 @@ export const ratios = (rounds: ReadonlyArray<Round>) => {
         judge: trl.median.judge_s / of((s) => s.judge),
         update: trl.median.update_s / of((s) => s.update),
         peakMemory:
-          trl.peak_cuda_mib === undefined ? ours.peakRss / trl.peak_rss_mib : ours.peakTensors / trl.peak_cuda_mib,
+          device === undefined
+            ? ours.peakRss / trl.peak_rss_mib
+            : device.ours === undefined || device.trl === undefined
+              ? undefined
+              : device.ours / device.trl,
       },
     ]
   })
   if (both.length === 0) return undefined
   const of = (pick: (ratio: (typeof both)[number]) => number) => median(both.map(pick))
+  const memory = both.flatMap(({ peakMemory }) => peakMemory ?? [])
   return {
     total: of((r) => r.total),
     rollout: of((r) => r.rollout),
     judge: of((r) => r.judge),
     update: of((r) => r.update),
-    peakMemory: of((r) => r.peakMemory),
+    peakMemory: memory.length === both.length ? median(memory) : undefined,
   }
 }

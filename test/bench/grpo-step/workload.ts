@@ -1,8 +1,12 @@
 /** What both sides compute: Qwen3-shaped decoders with random weights, and the tokens of one GRPO iteration. */
 import type { DecoderSpec } from "@hmx/lm"
-import { stream } from "@hmx/lm"
+import { knownModel, stream } from "@hmx/lm"
+import * as Effect from "effect/Effect"
 
-export type Size = "small" | "0.6b"
+export const sizes = ["small", "0.6b", "4b", "8b"] as const
+export type Size = (typeof sizes)[number]
+/** Those that the baseline has as well. */
+export const compared: ReadonlyArray<Size> = ["small", "0.6b"]
 
 const shared = {
   family: "qwen3",
@@ -15,10 +19,19 @@ const shared = {
   qkvBias: false,
 } as const
 
-/** The same shapes as in `baseline.py`. */
+/** A known model's shape, with the context of the others. */
+const known = (repo: string): DecoderSpec => {
+  const found = knownModel(repo)
+  if (found === undefined) throw new Error(`${repo} is not known`)
+  return { ...Effect.runSync(found).config.spec, context: shared.context }
+}
+
+/** Of `compared` the same shapes as in `baseline.py`. */
 export const shapes: { readonly [S in Size]: DecoderSpec } = {
   small: { ...shared, hidden: 256, layers: 6, heads: 4, kvHeads: 2, headDim: 64, ffn: 768, vocab: 4096 },
   "0.6b": { ...shared, hidden: 1024, layers: 28, heads: 16, kvHeads: 8, headDim: 128, ffn: 3072, vocab: 151936 },
+  "4b": known("Qwen/Qwen3-4B"),
+  "8b": known("Qwen/Qwen3-8B"),
 }
 
 /** Counts of tokens and completions. */

@@ -6,6 +6,7 @@ import { availableMemory } from "node:process"
 import { dirname } from "node:path"
 import { autoEngine } from "../autoEngine.ts"
 import { halfInstalled } from "../engine/Installed.ts"
+import { inHome } from "../engine/inHome.ts"
 import { engines } from "../engine/ls.ts"
 import { Machine, machine } from "../engine/Machine.ts"
 import { gpus } from "./gpus.ts"
@@ -43,6 +44,6 @@ const look = Effect.gen(function* () {
 })
 
 export const doctor = (options: { readonly json: boolean }) =>
-  Effect.map(Effect.provide(look, machine), (findings) => {
+  Effect.map(Effect.provide(inHome(look), machine), (findings) => {
     process.stdout.write(`${options.json ? JSON.stringify(findings) : render(findings)}\n`)
   })

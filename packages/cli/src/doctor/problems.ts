@@ -11,6 +11,11 @@ export const problems = (found: Omit<Findings, "problems">): ReadonlyArray<strin
   const torch = present.find(({ name }) => name === "torch")
   /** That there is none, or why the one that is there cannot be used. */
   const none = engines.find(({ name }) => name === "torch")?.how ?? "engine torch: there is none"
+  /** Why a TensorFlow that the user has named, or that is broken, cannot be used; none at all is nothing to mend. */
+  const broken = engines.find(
+    ({ how, name, present: there }) =>
+      name === "tensorflow" && !there && (how.includes("HMX_TENSORFLOW") || !how.includes("no compiled")),
+  )
   const cuda = present.some(({ device }) => device === "cuda")
   const minor = /^2\.(\d+)/.exec(torch?.version ?? "")?.[1]
   return [
@@ -19,6 +24,7 @@ export const problems = (found: Omit<Findings, "problems">): ReadonlyArray<strin
     torch === undefined && !(unfinished.includes("torch") && none.startsWith("engine torch:"))
       ? [`${none} (real models want it${gpus.length > 0 ? "; --cuda for the GPU" : ""})`]
       : [],
+    broken === undefined || unfinished.includes("tensorflow") ? [] : [broken.how],
     minor !== undefined && Number(minor) < 13
       ? [`torch ${torch?.version}: its errors have no text; \`npx hmx engine install torch\` brings 2.13`]
       : [],

@@ -1,4 +1,5 @@
 /** Programs of this machine and what it has: real here, scripted in tests. */
+import { Lock } from "@hmx/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -31,6 +32,8 @@ export class Machine extends Context.Service<
     /** This process's id. */
     readonly pid: number
     readonly alive: (pid: number) => boolean
+    /** When a process began, which no other process of that id did; undefined where the system does not say. */
+    readonly birth: (pid: number) => string | undefined
     /** Runs a program to its end; an interruption ends it, with all that it started. */
     readonly run: (program: string, args: ReadonlyArray<string>, options?: RunOptions) => Effect.Effect<Ran>
     /** Free bytes of the disk on which a folder lies; undefined where that cannot be told. */
@@ -100,6 +103,7 @@ export const machine = Layer.succeed(Machine, {
   platform: `${process.platform}-${process.arch}`,
   pid: process.pid,
   alive,
+  birth: Lock.birthOf,
   run,
   freeBytes: (folder) =>
     Effect.promise(() =>

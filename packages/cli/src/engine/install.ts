@@ -3,6 +3,7 @@
  * a process of its own, the folder gets that name. What is found under the final name is therefore whole.
  */
 import { escape, format } from "@hmx/report"
+import { failing, makeFolders } from "@hmx/runtime"
 import { type EngineManifest, enginesFolder, MANIFEST } from "@hmx/lm"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -10,7 +11,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Refused } from "../Refused.ts"
 import { engineName } from "./engineName.ts"
-import { installed, partialName, unfinished } from "./Installed.ts"
+import { atWork, BIRTH, installed, oldName, partialName, unfinished } from "./Installed.ts"
 import { Machine, type Ran } from "./Machine.ts"
 import { compilerProblem, loadProblem, npmProblem, pipProblem } from "./problems.ts"
 import { Progress } from "./Progress.ts"
@@ -32,6 +33,7 @@ export const install = Effect.fnUntraced(function* (options: { readonly name: st
   const engines = enginesFolder(machine.env)
   const folder = join(engines, name)
 
+  yield* settle(name, folder)
   const before = yield* installed(name)
   const { manifest } = before ?? {}
   if (manifest?.version === what.version && manifest.cuda === what.cuda) {
@@ -44,13 +46,9 @@ export const install = Effect.fnUntraced(function* (options: { readonly name: st
     process.stdout.write(`engine ${name} was not finished: it is made again\n`)
 
   const needs = yield* tools(what)
-  yield* fs.makeDirectory(engines, { recursive: true })
-  for (const { folder: left, pid } of yield* unfinished(name)) {
-    if (pid !== machine.pid && machine.alive(pid))
-      yield* refuse(`engine ${name} is being installed by process ${pid}: wait for it, or end it`)
-    process.stdout.write("an install was interrupted: it is made again\n")
-    yield* fs.remove(left, { recursive: true, force: true })
-  }
+  const other = (yield* unfinished(name)).find(({ living }) => living)
+  if (other !== undefined) yield* refuse(atWork(name, other))
+  yield* failing("make", engines)(makeFolders(engines))
   const free = yield* machine.freeBytes(engines)
   if (free !== undefined && free < what.room)
     yield* refuse(
@@ -59,11 +57,32 @@ export const install = Effect.fnUntraced(function* (options: { readonly name: st
 
   const partial = join(engines, partialName(name, machine.pid))
   yield* Effect.acquireUseRelease(
-    fs.makeDirectory(partial, { recursive: true }),
+    fs.makeDirectory(partial),
     () => make(what, partial, folder, needs),
     // An interruption leaves nothing; a kill leaves the folder, which the next install finds.
     () => Effect.ignore(fs.remove(partial, { recursive: true, force: true })),
   )
+})
+
+/** Brings an engine back whose successor was about to take its name when its install was ended, and removes what dead installs have left. */
+const settle = Effect.fnUntraced(function* (name: string, folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const left = (yield* unfinished(name)).filter(({ living }) => !living)
+  if (left.length === 0) return
+  // The new one has loaded by then.
+  const whole = left
+    .filter(({ manifest }) => manifest !== undefined)
+    .toSorted((a, b) => a.kind.localeCompare(b.kind))[0]
+  const back = (yield* fs.exists(folder)) ? undefined : whole
+  process.stdout.write(
+    back === undefined
+      ? "an install was interrupted: what it left is removed\n"
+      : `an install was interrupted at its end: engine ${name} ${back.manifest?.version} has its name again\n`,
+  )
+  if (back !== undefined) yield* fs.rename(back.folder, folder)
+  yield* fs.remove(join(folder, BIRTH), { force: true })
+  for (const { folder: rest } of left)
+    if (rest !== back?.folder) yield* fs.remove(rest, { recursive: true, force: true })
 })
 
 /** What must be there, each looked for before anything is downloaded. Returns what Python calls itself. */
@@ -96,6 +115,8 @@ const make = Effect.fnUntraced(function* (what: Recipe, partial: string, folder:
   const progress = new Progress(2 + (cuda ? 1 : 0) + (what.npm.length > 0 ? 2 : 0))
   const started = performance.now()
   const target = join(partial, what.python)
+  const born = machine.birth(machine.pid)
+  if (born !== undefined) yield* fs.writeFileString(join(partial, BIRTH), `${born}\n`)
 
   const requirement = yield* pip(what, target, version, progress)
   const build = yield* Effect.orElseSucceed(fs.readFileString(join(partial, what.build)), () => "")
@@ -120,9 +141,10 @@ const make = Effect.fnUntraced(function* (what: Recipe, partial: string, folder:
   const manifest: EngineManifest = { name, version: what.version, cuda, device }
   yield* fs.writeFileString(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
   // What was there before goes when the new one stands.
-  const old = `${partial}-old`
+  const old = join(dirname(folder), oldName(name, machine.pid))
   if (yield* fs.exists(folder)) yield* fs.rename(folder, old)
   yield* fs.rename(partial, folder)
+  yield* fs.remove(join(folder, BIRTH), { force: true })
   yield* fs.remove(old, { recursive: true, force: true })
   const seconds = format.duration((performance.now() - started) / 1000)
   process.stdout.write(

@@ -3,19 +3,22 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { Refused } from "../Refused.ts"
 import { engineName } from "./engineName.ts"
-import { installed, unfinished } from "./Installed.ts"
-import { Machine } from "./Machine.ts"
+import { atWork, installed, unfinished } from "./Installed.ts"
 
 export const remove = Effect.fnUntraced(function* (options: { readonly name: string }) {
   const name = yield* engineName(options.name)
   const fs = yield* FileSystem.FileSystem
-  const machine = yield* Machine
   const place = yield* installed(name)
-  const left = (yield* unfinished(name)).filter(({ pid }) => !machine.alive(pid))
-  const folders = [...(place === undefined ? [] : [place.folder]), ...left.map(({ folder }) => folder)]
+  const left = yield* unfinished(name)
+  const dead = left.filter(({ living }) => !living)
+  const folders = [...(place === undefined ? [] : [place.folder]), ...dead.map(({ folder }) => folder)]
+  const other = left.find(({ living }) => living)
   if (folders.length === 0)
     yield* new Refused({
-      message: `engine ${name} is not in HMX's engine folder (one of Python's or of your own is not HMX's to remove); see: npx hmx engine ls`,
+      message:
+        other === undefined
+          ? `engine ${name} is not in HMX's engine folder (one of Python's or of your own is not HMX's to remove); see: npx hmx engine ls`
+          : atWork(name, other),
     })
   for (const folder of folders) yield* fs.remove(folder, { recursive: true, force: true })
   process.stdout.write(`${folders.map((folder) => `removed ${folder}`).join("\n")}\n`)

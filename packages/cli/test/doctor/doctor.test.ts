@@ -76,6 +76,13 @@ test("a good machine has no problems, and each lack its own sentence", () => {
   expect(problems(machine)).toEqual([])
   const gpu = { name: "G", driver: "1", memory: 8 * GiB, free: 8 * GiB }
   expect(problems({ ...machine, gpus: [gpu] })).toEqual([expect.stringContaining("install torch --cuda")])
+  const named = "engine tensorflow: found no compiled @tensorflow/tfjs-node-gpu in HMX_TENSORFLOW (/nope); expected one"
+  const cut = "engine tensorflow: found a library that is cut off in /x; expected a whole one"
+  const none =
+    "engine tensorflow: found no compiled @tensorflow/tfjs-node-gpu in the working directory's packages; expected one"
+  const without = (how: string) =>
+    problems({ ...machine, engines: [...machine.engines, { name: "tensorflow", present: false, how }] })
+  expect([without(named), without(cut), without(none)]).toEqual([[named], [cut], []])
   const absent = (how: string) => problems({ ...machine, engines: [{ name: "torch", present: false, how }] })
   expect(absent("engine torch: found no libtorch")).toEqual(["engine torch: found no libtorch (real models want it)"])
   expect(absent("/x: found torch 1.9.0; expected PyTorch")).toEqual([

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { inHome } from "../../src/engine/inHome.ts"
 import { install } from "../../src/engine/install.ts"
 import { Machine, type Ran } from "../../src/engine/Machine.ts"
 import { remove } from "../../src/engine/remove.ts"
@@ -47,7 +48,7 @@ const healthy: Script = {
 
 const on = (
   script: Script,
-  more: { readonly free?: number; readonly alive?: boolean; readonly platform?: string } = {},
+  more: { readonly free?: number; readonly alive?: boolean; readonly platform?: string; readonly birth?: string } = {},
 ) => {
   const commands: Array<string> = []
   const machine = Machine.of({
@@ -55,6 +56,7 @@ const on = (
     platform: more.platform ?? "linux-x64",
     pid: 4242,
     alive: () => more.alive ?? false,
+    birth: () => more.birth,
     freeBytes: () => Effect.succeed(more.free ?? 1e12),
     run: (program, args) =>
       Effect.sync(() => {
@@ -69,7 +71,8 @@ const on = (
   return {
     commands,
     /** The sentence of a refusal. */
-    refused: async (name = "torch", cuda = false) => String(await provided(install({ name, cuda }))),
+    refused: async (name = "torch", cuda = false) => String(await provided(inHome(install({ name, cuda })))),
+    refusedToRemove: async (name = "torch") => String(await provided(inHome(remove({ name })))),
     done: (name = "torch", cuda = false) =>
       Effect.runPromise(
         Effect.provide(Effect.provideService(install({ name, cuda }), Machine, machine), NodeServices.layer),
@@ -110,6 +113,96 @@ describe("a good machine", () => {
     let loads = 0
     await on({ loadOnce: () => (loads++ === 0 ? failed("error: gone") : ok(`{"device":"cpu"}`)) }).done()
     expect(said).toContain("does not load")
+  })
+})
+
+/** A folder of an install that process 77 began then, with the engine in it whole. */
+const left = (name: string, { birth, version }: { readonly birth?: string; readonly version?: string } = {}) => {
+  const folder = join(home, "engines", name)
+  mkdirSync(folder, { recursive: true })
+  if (birth !== undefined) writeFileSync(join(folder, ".process"), `${birth}\n`)
+  const manifest = { name: "torch", version, cuda: false, device: "cpu" }
+  if (version !== undefined) writeFileSync(join(folder, "engine.json"), JSON.stringify(manifest))
+}
+const versionOf = (): unknown => JSON.parse(readFileSync(join(home, "engines/torch/engine.json"), "utf8")).version
+
+describe("a process id that was given out again", () => {
+  const again = { alive: true, birth: "20 boot" }
+  test("is no install at work: the next one goes on, and remove removes", async () => {
+    left(".torch-77", { birth: "10 boot" })
+    await on(healthy, again).done()
+    expect(engines()).toEqual(["torch"])
+    left(".torch-77", { birth: "10 boot" })
+    await on(healthy, again).removed()
+    expect(engines()).toEqual([])
+  })
+  test("the same process is waited for, by install and by remove, and each says what to delete if it is none", async () => {
+    left(".torch-77", { birth: "20 boot" })
+    const sentence =
+      /being installed by process 77: wait for it, or end it \(where that is no install .*delete \S+torch-77\)/
+    expect(await on(healthy, again).refused()).toMatch(sentence)
+    expect(await on(healthy, again).refusedToRemove()).toMatch(sentence)
+    expect(engines()).toEqual([".torch-77"])
+  })
+  test("an install's own folder says when its process began, and the engine does not", async () => {
+    let born = ""
+    const pip = (command: string) => {
+      born = readFileSync(join(home, "engines/.torch-4242/.process"), "utf8")
+      return wheel("None")(command)
+    }
+    await on({ "pip install": pip }, again).done()
+    expect(born).toBe("20 boot\n")
+    expect(readdirSync(join(home, "engines/torch"))).not.toContain(".process")
+  })
+})
+
+describe("a kill between the two renames", () => {
+  test("the new engine, which had loaded, gets the name", async () => {
+    left(".torch-77", { birth: "1 b", version: "2.13.0" })
+    left(".torch-77-old", { version: "2.12.0" })
+    const machine = on(healthy)
+    await machine.done()
+    expect(said).toContain("interrupted at its end: engine torch 2.13.0 has its name again")
+    expect(machine.commands.filter((command) => command.includes("pip"))).toEqual([])
+    expect([engines(), versionOf()]).toEqual([["torch"], "2.13.0"])
+    expect(readdirSync(join(home, "engines/torch"))).toEqual(["engine.json"])
+  })
+  test("without the new one the engine of before does, and stays where the next install fails", async () => {
+    left(".torch-77-old", { version: "2.12.0" })
+    await on({ "pip install": () => failed("ERROR: Max retries exceeded") }).refused()
+    expect([engines(), versionOf()]).toEqual([["torch"], "2.12.0"])
+  })
+  test("what is left after the second is removed, and the engine stays as it is", async () => {
+    left("torch", { version: "2.13.0", birth: "1 b" })
+    left(".torch-77-old", { version: "2.12.0" })
+    await on(healthy, { alive: true }).done()
+    expect([engines(), versionOf()]).toEqual([["torch"], "2.13.0"])
+  })
+  test("remove removes all of it", async () => {
+    left(".torch-77", { version: "2.13.0" })
+    left(".torch-77-old", { version: "2.12.0" })
+    await on(healthy).removed()
+    expect(engines()).toEqual([])
+  })
+})
+
+describe("a home that cannot be one", () => {
+  test("a file there or above it is one sentence, for every command", async () => {
+    const file = join(home, "file")
+    writeFileSync(file, "")
+    for (const at of [file, join(file, "below")]) {
+      home = at
+      const sentence = `HMX_HOME: found a file, ${file}; expected a folder, or a place where one can be made`
+      expect(await on(healthy).refused()).toContain(sentence)
+      expect(await on(healthy).refusedToRemove()).toContain(sentence)
+    }
+    home = dirname(file)
+  })
+  test.runIf(process.platform === "linux")("one under /proc is refused, and not waited for", async () => {
+    const before = home
+    home = "/proc/hmx"
+    expect(await on(healthy).refused()).toMatch(/make \/proc\/hmx\/engines/)
+    home = before
   })
 })
 

@@ -49,7 +49,8 @@ const load = async ({
   engine.close()
   const thrown = Cause.squash(exit.cause)
   if (!(thrown instanceof EngineOutOfMemory)) throw thrown
-  throw new Errors.OutOfMemory({ need: thrown.bytes, where: `loading the weights within ${amount(limit)}` })
+  const within = Number.isFinite(limit) ? ` within ${amount(limit)}` : ""
+  throw new Errors.OutOfMemory({ need: thrown.bytes, where: `loading the weights${within}` })
 }
 
 const hello = (words: Hello) => port.postMessage(words)

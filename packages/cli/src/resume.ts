@@ -32,7 +32,8 @@ export const resume = Effect.fnUntraced(function* (options: Options) {
   if (!force && options.workers === undefined && (yield* alreadyDone(run, options))) return undefined
   if (yield* Runtime.ArmsFolder.is(run)) {
     if (!force) return yield* resumeArms({ ...options, run })
-    const expected = "one of its arms: npx hmx resume RUN/arms/NAME --force"
+    const expected =
+      "no --force, as arms are compared and go on together as they were started; or one of them alone: npx hmx resume RUN/arms/NAME --force"
     return yield* new Errors.BadInput({ where: "--force", found: `${escape(run)}, a run of several arms`, expected })
   }
   if (options.workers !== undefined) {

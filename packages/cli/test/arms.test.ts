@@ -1,5 +1,5 @@
 import { Errors } from "hmx"
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
 
@@ -154,6 +154,32 @@ describe("hmx run of a contrast", () => {
     expect(code).toBe(2)
     expect(err).toMatch(/^error: memory: /)
     expect(existsSync(`${folder}/run`)).toBe(false)
+  })
+})
+
+/** A contrast of which one arm has not begun, beside another text of its pipeline. */
+const movedTo = async (text: string) => {
+  const folder = folderOf()
+  const lost = { createAdapter: { 2: new Errors.OutOfMemory({ need: 1024, where: "adapter" }) } }
+  await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"], { failures: lost })
+  const other = sandbox({ "plan.ts": text })
+  cpSync(`${folder}/run`, `${other}/run`, { recursive: true })
+  return other
+}
+
+describe("hmx resume of a contrast that has changed", () => {
+  it("is refused with what changed, exit code 2, and nothing run; as it was it goes on", async () => {
+    const other = await movedTo(plan("contrasted").replace("steps: 2,", "steps: 3,"))
+    const before = readdirSync(`${other}/run/arms`)
+    const { code, err } = await hmx(["resume", `${other}/run`, "--quiet"])
+    expect(err).toMatch(
+      /^error: \S+run\/arms\.json: found brief · wordy: a change of settings\.steps: 2 → 3; expected the arms as they were started, [^\n]*\n$/,
+    )
+    expect([code, readdirSync(`${other}/run/arms`)]).toEqual([2, before])
+    const forced = await hmx(["resume", `${other}/run`, "--force"])
+    expect([forced.code, forced.err]).toEqual([2, expect.stringMatching(/^error: --force: found .* arms are compared/)])
+    const same = await hmx(["resume", `${await movedTo(plan("contrasted"))}/run`, "--quiet"])
+    expect([same.code, same.err]).toEqual([0, ""])
   })
 })
 

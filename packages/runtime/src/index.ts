@@ -24,6 +24,7 @@ export * as ArmsFolder from "./arms/ArmsFolder.ts"
 export { group as armGroup } from "./arms/compare.ts"
 export type { ArmResult, Comparison, Difference, Measured, OverSeeds, State } from "./arms/Comparison.ts"
 export { look as lookAtArms } from "./arms/look.ts"
+export { type ArmNow, sameArms } from "./arms/sameArms.ts"
 export {
   type ArmEnd,
   type ArmsOptions,

@@ -15,6 +15,9 @@ const ArmRecord = Schema.Struct({
   at: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean])),
   /** Of its experiment, as the arm's own experiment.json has it. */
   digest: Schema.String,
+  /** What that is the digest of, and the digests of its code, as experiment.json has them: an arm that has not begun has none yet. */
+  experiment: Schema.optionalKey(Schema.Unknown),
+  tripwires: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
 })
 
 /** What runs beside each other, as arms.json has it. */

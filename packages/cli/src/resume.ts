@@ -42,7 +42,10 @@ export const resume = Effect.fnUntraced(function* (options: Options) {
   }
   const { engine, folder, locate, pipeline, store } = yield* loadRun(run, options)
   const model = yield* (yield* Models).find(pipeline.experiment.settings.model, locate, engine)
-  return yield* train(pipeline, options, ({ show }) =>
-    Runtime.resume(pipeline.experiment, folder, { model, locate, store, force, onEvent: show }),
+  return yield* train(
+    pipeline,
+    options,
+    ({ show }) => Runtime.resume(pipeline.experiment, folder, { model, locate, store, force, onEvent: show }),
+    folder,
   )
 })

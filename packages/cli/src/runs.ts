@@ -8,6 +8,7 @@ import { armsSides } from "./armsEnd.ts"
 import { armsTable } from "./eval/armsTable.ts"
 import { pairedArms } from "./eval/pairedArms.ts"
 import { shown } from "./paths.ts"
+import { goOnWith } from "./shell.ts"
 import { ending } from "./train.ts"
 
 /** What is known of a run without reading more than a few small files. */
@@ -67,7 +68,7 @@ export const show = Effect.fnUntraced(function* (options: { readonly run: string
   const { because, state } = standing
   if (state !== "finished" && state !== "stopped early") {
     const why = because === undefined || because === state ? "" : `: ${escape(because, 600)}`
-    const rest = [`${step} of ${record.steps} steps, ${state}${why}`, `go on with: npx hmx resume ${escape(folder)}`]
+    const rest = [`${step} of ${record.steps} steps, ${state}${why}`, goOnWith(folder)]
     process.stdout.write(`${[...head, ...rest].join("\n")}\n`)
     return
   }

@@ -20,6 +20,7 @@ import { type Layout, writeExport } from "./exports.ts"
 import { type HeldOutTasks, heldOutTasks } from "./heldOutTasks.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { oneTemplate } from "./oneTemplate.ts"
+import { quote, quotePath } from "../shell.ts"
 import { table } from "./table.ts"
 
 export interface Options extends Engine {
@@ -218,7 +219,7 @@ const ending = (folder: string, results: EvalFolder.Results, said: ReadonlyArray
     ...(tasks.some(({ task: of }) => of.startsWith("miniature_")) ? [miniatures] : []),
     "",
     // Answers to prompts of the user's own are neither right nor wrong.
-    `records: npx hmx eval show ${escape(folder)} --task ${escape(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,
+    `records: npx hmx eval show ${quotePath(folder)} --task ${quote(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,
     "",
   ].join("\n")
 }

@@ -105,7 +105,7 @@ const refused = (of: Plan, path: string, model = scripted()) =>
   })
 
 /** The contrast with another reward in its second arm. */
-const contrasted = (name: string, score: Reward.Reward["score"]) =>
+const contrasted = (name: string, score: (c: { readonly text: string }) => number) =>
   contrast(experiment(), {
     brief: (arm) => arm.reward(brevity),
     wordy: (arm) => arm.reward(Reward.make(name, { version: 1, score })),

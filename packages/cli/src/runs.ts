@@ -54,6 +54,7 @@ export const ls = Effect.gen(function* () {
 
 export const show = Effect.fnUntraced(function* (options: { readonly run: string }) {
   const folder = shown(resolve(options.run))
+  yield* ArmsFolder.notLost(folder)
   if (yield* ArmsFolder.is(folder)) {
     const looked = yield* lookAtArms(folder)
     const made = yield* armsTable(folder, looked)

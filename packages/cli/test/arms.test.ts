@@ -183,6 +183,24 @@ describe("hmx resume of a contrast that has changed", () => {
   })
 })
 
+describe("a contrast whose arms.json is gone", () => {
+  it("is told what is missing and what to do, by every command", async () => {
+    const folder = folderOf()
+    await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"])
+    rmSync(`${folder}/run/arms.json`)
+    for (const args of [
+      ["resume", `${folder}/run`],
+      ["resume", `${folder}/run`, "--force"],
+      ["runs", "show", `${folder}/run`],
+      ["export", `${folder}/run`, "--out", `${folder}/out`],
+    ]) {
+      const { code, err } = await hmx(args)
+      expect(err).toMatch(/run\/arms\.json: found no such file; expected what the arms beside it are: put it back, or /)
+      expect(code).toBe(2)
+    }
+  })
+})
+
 describe("hmx run of a sweep and of seeds", () => {
   it("numbers many arms, and names them beside their numbers", async () => {
     const folder = folderOf(`sweep(experiment, { learningRate: [1e-2, 2e-2], rank: [1, 2, 3] })`)

@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { expect, test, vi } from "vitest"
 import { codeOf } from "../src/exit.ts"
 import { loadPipeline } from "../src/loadPipeline.ts"
@@ -27,6 +27,15 @@ test("interrupted before it has begun, a resumed run says what was saved before,
   } finally {
     spy.mockRestore()
   }
+})
+
+test("--force writes nothing to a run that is done and has not changed", async () => {
+  const folder = sandbox({ "brief.ts": pipeline() })
+  await hmx(["run", `${folder}/brief.ts`, "--out", `${folder}/run`, "--quiet"])
+  const events = readFileSync(`${folder}/run/events.jsonl`, "utf8")
+  const { code, out } = await hmx(["resume", `${folder}/run`, "--force"])
+  expect([code, out]).toEqual([0, expect.stringMatching(/run is done: it finished after 2 of 2 steps\n/)])
+  expect(readFileSync(`${folder}/run/events.jsonl`, "utf8")).toBe(events)
 })
 
 test("input that is found to be bad when work was done is a failed run: exit code 1, and how it goes on", async () => {

@@ -13,7 +13,16 @@ export { planMemory } from "./plan/planMemory.ts"
 export { silent, unreserved, unreservedText } from "./plan/unreserved.ts"
 export { Planned, PlannedArms, type PlannedStage } from "./plan/Planned.ts"
 export type { Tokenizer } from "./plan/Rehearsal.ts"
-export { type Loadable, type NewOptions, type Options, type Outcome, type ResumeOptions, resume, run } from "./run.ts"
+export {
+  changedSince,
+  type Loadable,
+  type NewOptions,
+  type Options,
+  type Outcome,
+  type ResumeOptions,
+  resume,
+  run,
+} from "./run.ts"
 export * as Questions from "./Questions.ts"
 export { replay, type ReplayOptions, type ReplayOutcome } from "./replay/replay.ts"
 export { Replayed, type StepComparison } from "./replay/Replayed.ts"

@@ -51,12 +51,13 @@ export const program = (argv: ReadonlyArray<string>) =>
     Effect.provide(NodeServices.layer),
   )
 
+const interrupt = (): void => void process.emit("SIGTERM", "SIGTERM")
+
 /**
  * Runs the program as this process: SIGINT and SIGTERM interrupt it, and so do a closed terminal (SIGHUP) and an output that nobody
  * takes any more.
  */
 export const main = (argv: ReadonlyArray<string>): void => {
-  const interrupt = () => void process.emit("SIGTERM", "SIGTERM")
   process.on("SIGHUP", interrupt)
   onBrokenOutput(interrupt)
   NodeRuntime.runMain(Effect.provide(program(argv), localModels), {

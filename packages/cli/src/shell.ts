@@ -8,10 +8,11 @@ const plain = /^[\p{L}\p{N}_@%+:,./][\p{L}\p{N}_@%+=:,./-]*$/u
 const octal = (char: string): string =>
   Array.from(Buffer.from(char), (byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("")
 
+const safe = (char: string): boolean => escape(char) === char
+
 /** A word as a POSIX shell reads it. One with characters that would steer the terminal is written for bash, zsh and POSIX of 2024. */
 export const quote = (word: string): string => {
   if (plain.test(word)) return word
-  const safe = (char: string) => escape(char) === char
   if (Array.from(word).every(safe)) return `'${word.replaceAll("'", `'\\''`)}'`
   return `$'${Array.from(word, (c) => (safe(c) && c !== "'" && c !== "\\" ? c : octal(c))).join("")}'`
 }

@@ -71,6 +71,9 @@ describe("a condition", () => {
 
 const Used = Schema.Struct({ used: Schema.Number })
 
+/** How a run ends under so many tokens. */
+const under = (tokens: number) => Effect.flip(run(experiment({ budget: { tokens } }), options(`${folder()}/run`)))
+
 describe("a budget", () => {
   it.effect("of tokens: no step begins over it; under a greater one it goes on to the same bytes", () =>
     Effect.gen(function* () {
@@ -95,7 +98,6 @@ describe("a budget", () => {
 
   it.effect("of as many tokens as a step has used is used up, and one token more is not", () =>
     Effect.gen(function* () {
-      const under = (tokens: number) => Effect.flip(run(experiment({ budget: { tokens } }), options(`${folder()}/run`)))
       const { used } = Schema.decodeUnknownSync(Used)(yield* under(1))
       expect(yield* under(used)).toMatchObject({ _tag: "BudgetUsed", step: 1, used, limit: used })
       expect(yield* under(used + 1)).toMatchObject({ _tag: "BudgetUsed", step: 2, limit: used + 1 })

@@ -128,7 +128,9 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
   const policy = { base: lm.info.digest, adapter: digest, step: 0 }
   const stopped = () => {
     screen.clear()
-    process.stderr.write(`\nstopped; what is done is kept: go on with the same command and --out ${escape(folder)}\n`)
+    process.stderr.write(
+      `\nstopped; what is done is kept: go on with the same command and --out ${quotePath(folder)}\n`,
+    )
   }
   const found = yield* Effect.gen(function* () {
     const ofOwn = yield* Effect.forEach(own.tasks, ({ task: { name: of, run } }) =>

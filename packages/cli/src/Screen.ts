@@ -13,8 +13,8 @@ export interface Screen {
   readonly show: (event: Event) => void
   /** Takes the drawn line away and prints text below what stands. */
   readonly print: (text: string) => void
-  /** Folder of the last checkpoint that this process saw. */
-  readonly saved: () => string | undefined
+  /** Whether anything of the run's work was done by this process. */
+  readonly worked: () => boolean
   readonly folder: () => string | undefined
 }
 
@@ -26,7 +26,7 @@ export const screen = (
 ): Screen => {
   const drawing = out.isTTY === true && !mode.quiet && !mode.json
   let progress = Progress.initial
-  let saved: string | undefined
+  let worked = false
   let folder: string | undefined
   const draw = () => {
     if (drawing) out.write(clear + Progress.bar(progress, (out.columns ?? 80) - 1))
@@ -34,11 +34,11 @@ export const screen = (
   const print = (text: string) => void out.write(drawing ? `${clear}${text}\n` : `${text}\n`)
   return {
     print,
-    saved: () => saved,
+    worked: () => worked,
     folder: () => folder,
     show: (event) => {
       progress = Progress.next(progress, event)
-      if (event._tag === "Saved") saved = event.path
+      if (event._tag === "ItemsDone" || event._tag === "Evaluated" || event._tag === "Saved") worked = true
       if (event._tag === "Started") folder = event.folder
       if (mode.json) {
         out.write(`${JSON.stringify(event)}\n`)

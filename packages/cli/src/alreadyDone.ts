@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { resolve } from "node:path"
 import { Ended, stoppedEarly } from "./exit.ts"
 import { shown } from "./paths.ts"
+import { quotePath } from "./shell.ts"
 
 interface Ending {
   readonly how: string
@@ -45,7 +46,7 @@ export const alreadyDone = Effect.fnUntraced(function* (run: string, { json }: {
   process.stdout.write(
     json
       ? `${JSON.stringify({ _tag: "Outcome", ...ending.outcome })}\n`
-      : `${name} is done: ${ending.how}\nits report: npx hmx runs show ${name} (${name}/report.json)\n`,
+      : `${name} is done: ${ending.how}\nits report: npx hmx runs show ${quotePath(folder)} (${name}/report.json)\n`,
   )
   if (ending.early) yield* new Ended({ code: stoppedEarly })
   return true

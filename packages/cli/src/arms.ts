@@ -5,15 +5,15 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { Errors, type Plan } from "hmx"
 import { existsSync, readdirSync } from "node:fs"
-import { resolve } from "node:path"
 import { armsEnd } from "./armsEnd.ts"
 import { type ArmsScreen, armsScreen } from "./ArmsScreen.ts"
-import { Ended, overBudget, stoppedEarly } from "./exit.ts"
+import { Ended, failed, isUsers, overBudget, stoppedEarly } from "./exit.ts"
 import { loadArms, type More } from "./loadRun.ts"
 import { Models } from "./Models.ts"
-import { locateFrom, shown } from "./paths.ts"
+import { locateFrom } from "./paths.ts"
 import { type Options, placeOf, sourceOf, versions } from "./newRun.ts"
 import { changedPlan } from "./settings.ts"
+import { goOnWith } from "./shell.ts"
 import { storeFolder } from "./storeFolder.ts"
 import { endSoon, told } from "./train.ts"
 
@@ -104,8 +104,11 @@ export const resumeArms = Effect.fnUntraced(function* (
           file: below(source.file),
           store: typeof source.store === "string" ? below(source.store) : source.store,
         }
-  yield* beside({ file, plan }, options, (screen) =>
-    Runtime.resumeArms(plan, folder, { model, locate, store, source: of, versions, onEvent: screen.show }),
+  yield* beside(
+    { file, plan },
+    options,
+    (screen) => Runtime.resumeArms(plan, folder, { model, locate, store, source: of, versions, onEvent: screen.show }),
+    folder,
   )
 })
 
@@ -124,6 +127,7 @@ const beside = <E>(
   { file, plan }: { readonly file: string; readonly plan: Plan },
   mode: Mode,
   work: (screen: ArmsScreen) => Effect.Effect<Runtime.ArmsOutcome, E, FileSystem.FileSystem>,
+  resumed?: string,
 ) =>
   Effect.gen(function* () {
     const view = armsScreen(
@@ -131,9 +135,9 @@ const beside = <E>(
       mode,
     )
     const stopped = () => {
-      const folder = view.folder()
+      const folder = view.folder() ?? resumed
       const saved = folder !== undefined && existsSync(`${folder}/arms`) && readdirSync(`${folder}/arms`).length > 0
-      const goOn = saved ? `go on with: npx hmx resume ${escape(shown(resolve(folder)))}` : "nothing was saved"
+      const goOn = saved ? goOnWith(folder) : "nothing was saved"
       process.stderr.write(`\nstopped; ${goOn}\n`)
     }
     yield* endSoon(stopped)
@@ -150,22 +154,25 @@ const beside = <E>(
 /** What went wrong, arm by arm, on stderr; and the exit code: the worst that happened. */
 const tell = ({ arms, comparison, folder }: Runtime.ArmsOutcome) =>
   Effect.sync(() => {
-    let [failed, used] = [false, false]
+    let [broken, used, refused] = [false, false, true]
     for (const arm of arms) {
       const failure = Runtime.failureOf(arm)
       if (failure === undefined) continue
       if (failure instanceof Runtime.BudgetUsed) used = true
-      else failed = true
+      else broken = true
+      refused &&= isUsers(failure)
       const message = failure instanceof Error ? failure.message : "it failed without an error"
       process.stderr.write(
         `${failure instanceof Runtime.BudgetUsed ? "" : "error: "}${escape(arm.name, 60)}: ${escape(message, 1000)}\n`,
       )
     }
-    if (failed || used) {
-      const flags = used && !failed ? " with a greater --max-time or --max-tokens" : ""
-      process.stderr.write(`go on with: npx hmx resume ${escape(shown(resolve(folder)))}${flags}\n`)
+    // Of arms that could not begin there is nothing left to go on with.
+    const left = existsSync(folder)
+    if (left && (broken || used)) {
+      const flags = used && !broken ? " with a greater --max-time or --max-tokens" : ""
+      process.stderr.write(`${goOnWith(folder)}${flags}\n`)
     }
-    if (failed) return 1
+    if (broken) return left || !refused ? failed : 2
     if (used) return overBudget
     return comparison.arms.some(({ state }) => state === "stopped early") ? stoppedEarly : 0
   })

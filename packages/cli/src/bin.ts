@@ -2,9 +2,11 @@
 /** The process's start. Help and version are printed from text that was rendered ahead, before anything else is loaded. */
 import { enableCompileCache } from "node:module"
 import { help } from "./help.ts"
+import { watchOutput } from "./output.ts"
 import { version } from "./version.ts"
 
 enableCompileCache()
+watchOutput()
 const argv = process.argv.slice(2)
 const path = argv.filter((word) => !word.startsWith("-")).join(" ")
 const page = help[path]

@@ -3,7 +3,10 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as CliError from "effect/cli/CliError"
 import type * as Exit from "effect/Exit"
+import { brokenOutput } from "./output.ts"
 
+/** Work had begun. */
+export const failed = 1
 export const interrupted = 130
 /** A condition of the experiment (`stopWhen`) was met: the run is done. */
 export const stoppedEarly = 3
@@ -19,6 +22,8 @@ const isTagged = (error: unknown): error is { readonly _tag: string } =>
 /** Errors that are the user's to mend, before any work was done. */
 const badInput = new Set(["BadInput", "StorageFailed", "OverBudget", "Refused", "ShowHelp"])
 
+export const isUsers = (error: unknown): boolean => isTagged(error) && badInput.has(error._tag)
+
 /** Errors whose words have been printed. */
 const said = new Set(["RunFailed", "BudgetUsed", "Ended", "Found"])
 
@@ -32,8 +37,11 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   const error = Cause.squash(exit.cause)
   if (error instanceof Ended) return error.code
   if (isTagged(error) && error._tag === "BudgetUsed") return overBudget
-  return isTagged(error) && badInput.has(error._tag) ? 2 : 1
+  return isUsers(error) ? 2 : 1
 }
+
+/** The code of a program that ended with this one: whose output nobody took has not done all of its work. */
+export const endCode = (code: number): number => (code === 0 || code === interrupted ? (brokenOutput() ?? code) : code)
 
 /** What stderr gets; undefined where it has been said already, or where there is nothing to say. */
 export const messageOf = (cause: Cause.Cause<unknown>): string | undefined => {

@@ -7,8 +7,9 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { hmx } from "./commands.ts"
-import { codeOf, messageOf } from "./exit.ts"
+import { codeOf, endCode, messageOf } from "./exit.ts"
 import { localModels } from "./localModels.ts"
+import { onBrokenOutput } from "./output.ts"
 import { version } from "./version.ts"
 
 const formatter = CliOutput.defaultFormatter({ colors: false })
@@ -50,9 +51,18 @@ export const program = (argv: ReadonlyArray<string>) =>
     Effect.provide(NodeServices.layer),
   )
 
-/** Runs the program as this process: SIGINT and SIGTERM interrupt it. */
-export const main = (argv: ReadonlyArray<string>): void =>
+const interrupt = (): void => void process.emit("SIGTERM", "SIGTERM")
+
+/**
+ * Runs the program as this process: SIGINT and SIGTERM interrupt it, and so do a closed terminal (SIGHUP) and an output that nobody
+ * takes any more.
+ */
+export const main = (argv: ReadonlyArray<string>): void => {
+  process.on("SIGHUP", interrupt)
+  onBrokenOutput(interrupt)
   NodeRuntime.runMain(Effect.provide(program(argv), localModels), {
     disableErrorReporting: true,
-    teardown: (exit, onExit) => onExit(codeOf(exit)),
+    // What is wrong with the last words is known a moment later.
+    teardown: (exit, onExit) => void setImmediate(() => onExit(endCode(codeOf(exit)))),
   })
+}

@@ -12,6 +12,7 @@ const named = 12
 /** Fails where the folder is that of a contrast or a sweep; `where` is what the command line calls it. */
 export const oneRun = Effect.fnUntraced(function* (run: string, where?: string) {
   const folder = shown(resolve(run))
+  yield* ArmsFolder.notLost(folder)
   if (!(yield* ArmsFolder.is(folder))) return
   const { arms, kind } = yield* ArmsFolder.readRecord(folder)
   const names = arms.map(({ name }) => name)

@@ -3,12 +3,14 @@ import { escape } from "@hmx/report"
 import * as Runtime from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
+import { resolve } from "node:path"
 import { alreadyDone } from "./alreadyDone.ts"
 import { onlyWithWorkers, resumeArms } from "./arms.ts"
 import { loadRun } from "./loadRun.ts"
 import { Models } from "./Models.ts"
 import { newestRun } from "./newestRun.ts"
-import { train } from "./train.ts"
+import { shown } from "./paths.ts"
+import { told, train } from "./train.ts"
 
 export interface Options {
   /** Default: the unfinished run under runs/ that began last. */
@@ -28,11 +30,13 @@ export const resume = Effect.fnUntraced(function* (options: Options) {
   const { force } = options
   yield* onlyWithWorkers(options)
   const run = options.run ?? (yield* newestRun)
+  yield* Runtime.ArmsFolder.notLost(shown(resolve(run)))
   // With --force a run that is done goes on where its pipeline has more steps now; with workers its table says how it stands.
   if (!force && options.workers === undefined && (yield* alreadyDone(run, options))) return undefined
   if (yield* Runtime.ArmsFolder.is(run)) {
     if (!force) return yield* resumeArms({ ...options, run })
-    const expected = "one of its arms: npx hmx resume RUN/arms/NAME --force"
+    const expected =
+      "no --force, as arms are compared and go on together as they were started; or one of them alone: npx hmx resume RUN/arms/NAME --force"
     return yield* new Errors.BadInput({ where: "--force", found: `${escape(run)}, a run of several arms`, expected })
   }
   if (options.workers !== undefined) {
@@ -41,7 +45,14 @@ export const resume = Effect.fnUntraced(function* (options: Options) {
   }
   const { engine, folder, locate, pipeline, store } = yield* loadRun(run, options)
   const model = yield* (yield* Models).find(pipeline.experiment.settings.model, locate, engine)
-  return yield* train(pipeline, options, ({ show }) =>
-    Runtime.resume(pipeline.experiment, folder, { model, locate, store, force, onEvent: show }),
+  // Nothing is written to a run that is done, and is what it was.
+  const since = Runtime.changedSince(pipeline.experiment, folder, { model, locate })
+  const same = force && (yield* Effect.mapError(since, (error) => told(error, pipeline))).length === 0
+  if (same && (yield* alreadyDone(run, options))) return undefined
+  return yield* train(
+    pipeline,
+    options,
+    ({ show }) => Runtime.resume(pipeline.experiment, folder, { model, locate, store, force, onEvent: show }),
+    folder,
   )
 })

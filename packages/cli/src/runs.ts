@@ -8,6 +8,7 @@ import { armsSides } from "./armsEnd.ts"
 import { armsTable } from "./eval/armsTable.ts"
 import { pairedArms } from "./eval/pairedArms.ts"
 import { shown } from "./paths.ts"
+import { goOnWith } from "./shell.ts"
 import { ending } from "./train.ts"
 
 /** What is known of a run without reading more than a few small files. */
@@ -53,6 +54,7 @@ export const ls = Effect.gen(function* () {
 
 export const show = Effect.fnUntraced(function* (options: { readonly run: string }) {
   const folder = shown(resolve(options.run))
+  yield* ArmsFolder.notLost(folder)
   if (yield* ArmsFolder.is(folder)) {
     const looked = yield* lookAtArms(folder)
     const made = yield* armsTable(folder, looked)
@@ -67,7 +69,7 @@ export const show = Effect.fnUntraced(function* (options: { readonly run: string
   const { because, state } = standing
   if (state !== "finished" && state !== "stopped early") {
     const why = because === undefined || because === state ? "" : `: ${escape(because, 600)}`
-    const rest = [`${step} of ${record.steps} steps, ${state}${why}`, `go on with: npx hmx resume ${escape(folder)}`]
+    const rest = [`${step} of ${record.steps} steps, ${state}${why}`, goOnWith(folder)]
     process.stdout.write(`${[...head, ...rest].join("\n")}\n`)
     return
   }

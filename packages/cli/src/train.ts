@@ -3,42 +3,46 @@ import { changes, escape, format, reservations, summary } from "@hmx/report"
 import { Beside, BudgetUsed, Miswired, OverBudget, type Outcome, RunFailed, type RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
-import { Ended, interrupted, stoppedEarly } from "./exit.ts"
+import { Ended, endCode, failed, interrupted, isUsers, stoppedEarly } from "./exit.ts"
 import type { Pipeline } from "./loadPipeline.ts"
 import { shown } from "./paths.ts"
 import { Refused } from "./Refused.ts"
 import { type Screen, screen } from "./Screen.ts"
+import { goOnWith } from "./shell.ts"
 import { stageLine } from "./stageLine.ts"
 
-/** Shows a run from its start to its end, however that comes. */
+/** Shows a run from its start to its end, however that comes; `resumed` is the folder of one that goes on. */
 export const train = (
   pipeline: Pipeline,
   mode: { readonly quiet: boolean; readonly json: boolean },
   work: (screen: Screen) => Effect.Effect<Outcome, unknown, unknown>,
+  resumed?: string,
 ) =>
   Effect.gen(function* () {
     const view = screen(mode)
     const goOn = (): string => {
-      const folder = view.folder()
+      const folder = view.folder() ?? resumed
       if (folder === undefined || !existsSync(folder)) return "nothing was saved"
-      const saved = view.saved()
-      const what = saved === undefined ? "no step was done" : `saved: ${escape(shown(saved))}`
-      return `${what}\ngo on with: npx hmx resume ${escape(shown(folder))}`
+      const saved = lastSaved(folder)
+      const what = saved === undefined ? "no step was done" : `saved: ${escape(shown(resolve(saved)))}`
+      return `${what}\n${goOnWith(folder)}`
     }
     const stopped = () => process.stderr.write(`\nstopped; ${goOn()}\n`)
     yield* endSoon(stopped)
     const outcome = yield* provided(work(view)).pipe(
       Effect.mapError((error) => told(error, pipeline)),
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          if (!(error instanceof RunFailed) && !(error instanceof BudgetUsed)) return
-          view.print("")
-          const [end, more] = error instanceof BudgetUsed ? ["stopped", ` ${moreOf(error)}`] : ["error", ""]
-          process.stderr.write(`${end}: ${escape(error.message, 1000)}\n${goOn()}${more}\n`)
-        }),
-      ),
+      Effect.catch((error) => {
+        // What is the user's to mend is no refusal any more when work was done, and is saved.
+        const late = isUsers(error) && view.worked()
+        if (!late && !(error instanceof RunFailed) && !(error instanceof BudgetUsed)) return Effect.fail(error)
+        view.print("")
+        const [end, more] = error instanceof BudgetUsed ? ["stopped", ` ${moreOf(error)}`] : ["error", ""]
+        const message = error instanceof Error ? error.message : String(error)
+        process.stderr.write(`${end}: ${escape(message, 1000)}\n${goOn()}${more}\n`)
+        return Effect.fail(late ? new Ended({ code: failed }) : error)
+      }),
       Effect.onInterrupt(() => Effect.sync(stopped)),
     )
     view.print(
@@ -46,6 +50,16 @@ export const train = (
     )
     if (outcome.stopped !== undefined) yield* new Ended({ code: stoppedEarly })
   }).pipe(Effect.scoped)
+
+/** The checkpoint of the last step that is done in a run's folder; undefined where none is. */
+const lastSaved = (folder: string): string | undefined => {
+  const checkpoints = `${folder}/checkpoints`
+  const steps = existsSync(checkpoints)
+    ? readdirSync(checkpoints).map((name) => Number(/^step-([1-9]\d*)$/.exec(name)?.[1] ?? 0))
+    : []
+  const last = Math.max(0, ...steps)
+  return last === 0 ? undefined : `${checkpoints}/step-${last}`
+}
 
 /** How much of the work was done before, by this run or another. */
 const fromStore = ({ pieces: { found, made } }: Outcome): string =>
@@ -98,7 +112,7 @@ const patience = 1800
 export const endSoon = (lastWords: () => void) => {
   const end = () => {
     lastWords()
-    process.exit(interrupted)
+    process.exit(endCode(interrupted))
   }
   const onSignal = () => setTimeout(end, patience).unref()
   const signals = ["SIGINT", "SIGTERM"] as const

@@ -14,6 +14,7 @@ import { Ended, overBudget, stoppedEarly } from "./exit.ts"
 import type { Engine } from "./Models.ts"
 import { Models } from "./Models.ts"
 import { shown } from "./paths.ts"
+import { goOnWith, quote, quotePath } from "./shell.ts"
 import { told } from "./train.ts"
 
 /** Milliseconds after which somebody who waits for a worker is told how to start one. */
@@ -68,10 +69,10 @@ export const workersRun = Effect.fnUntraced(function* (given: Given, mode: Mode)
     const nobody = arms.every(({ state, worker }) => state === "open" && worker === undefined)
     if (nobody && !alone && performance.now() - began > patience) {
       alone = true
-      say(`no worker has taken an arm yet: npx hmx worker --store ${address.shown}`)
+      say(`no worker has taken an arm yet: npx hmx worker --store ${quote(address.shown)}`)
     }
   }
-  const goOn = () => `follow with: npx hmx resume ${escape(shown(resolve(folder)))} --workers ${escape(address.shown)}`
+  const goOn = () => `follow with: npx hmx resume ${quotePath(folder)} --workers ${quote(address.shown)}`
   yield* submit(plan, {
     address,
     poll,
@@ -118,10 +119,7 @@ export const workersRun = Effect.fnUntraced(function* (given: Given, mode: Mode)
   const [early, used] = [states.delete("stopped early"), states.delete("over budget")]
   states.delete("finished")
   const code = states.size > 0 ? 1 : used ? overBudget : early ? stoppedEarly : 0
-  if (code === 1 || used)
-    process.stderr.write(
-      `go on with: npx hmx resume ${escape(shown(resolve(folder)))} --workers ${escape(address.shown)}\n`,
-    )
+  if (code === 1 || used) process.stderr.write(`${goOnWith(folder)} --workers ${quote(address.shown)}\n`)
   if (code !== 0) yield* new Ended({ code })
 })
 

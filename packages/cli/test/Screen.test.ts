@@ -14,7 +14,7 @@ const shown = (isTTY: boolean, mode: { readonly quiet?: boolean; readonly json?:
   let text = ""
   const view = screen({ quiet: false, json: false, ...mode }, { isTTY, columns: 60, write: (t) => (text += t) })
   events.forEach(view.show)
-  return { text, saved: view.saved(), folder: view.folder() }
+  return { text, worked: view.worked(), folder: view.folder() }
 }
 
 const clear = "\r\u001b[2K"
@@ -36,10 +36,10 @@ describe("screen", () => {
   })
 
   it("without one: plain lines without control characters", () => {
-    const { folder, saved, text } = shown(false)
+    const { folder, text, worked } = shown(false)
     expect(text).not.toMatch(/[^\P{Cc}\n]/u)
     expect(text.trim().split("\n")).toHaveLength(3)
-    expect([folder, saved]).toEqual(["runs/r-7-1", "runs/r-7-1/checkpoints/step-1"])
+    expect([folder, worked]).toEqual(["runs/r-7-1", true])
   })
 
   it("as JSON: every event, one a line; quiet: nothing", () => {

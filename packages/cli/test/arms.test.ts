@@ -1,6 +1,12 @@
-import { Errors } from "hmx"
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { describe, expect, it } from "vitest"
+import { ScriptedModel } from "@hmx/testing"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Errors, LanguageModel } from "hmx"
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { describe, expect, it, vi } from "vitest"
+import { codeOf } from "../src/exit.ts"
+import { program } from "../src/main.ts"
+import { Models } from "../src/Models.ts"
 import { hmx, pipeline, sandbox } from "./sandbox.ts"
 
 /** A contrast of two rewards over the pipeline of the tests, or another plan of it. */
@@ -137,6 +143,17 @@ describe("hmx run of a contrast", () => {
     expect(out).toMatch(/^brief +finished .*\n.*wordy +finished /m)
   })
 
+  it("none of which can begin: exit code 2, and nothing to go on with", async () => {
+    const folder = folderOf()
+    const bad = new Errors.BadInput({ where: "a file", found: "nothing", expected: "lines" })
+    const { code, err } = await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"], {
+      failures: { createAdapter: { 1: bad, 2: bad } },
+    })
+    const words = "a file: found nothing; expected lines\n"
+    expect([code, err]).toEqual([2, `error: brief: ${words}error: wordy: ${words}`])
+    expect(existsSync(`${folder}/run`)).toBe(false)
+  })
+
   it("a table that cannot be written takes nothing back of arms that are done", async () => {
     const folder = folderOf()
     const lost = { createAdapter: { 2: new Errors.OutOfMemory({ need: 1024, where: "adapter" }) } }
@@ -154,6 +171,82 @@ describe("hmx run of a contrast", () => {
     expect(code).toBe(2)
     expect(err).toMatch(/^error: memory: /)
     expect(existsSync(`${folder}/run`)).toBe(false)
+  })
+})
+
+/** A contrast of which one arm has not begun, beside another text of its pipeline. */
+const movedTo = async (text: string) => {
+  const folder = folderOf()
+  const lost = { createAdapter: { 2: new Errors.OutOfMemory({ need: 1024, where: "adapter" }) } }
+  await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"], { failures: lost })
+  const other = sandbox({ "plan.ts": text })
+  cpSync(`${folder}/run`, `${other}/run`, { recursive: true })
+  return other
+}
+
+describe("hmx resume of a contrast that has changed", () => {
+  it("is refused with what changed, exit code 2, and nothing run; as it was it goes on", async () => {
+    const other = await movedTo(plan("contrasted").replace("steps: 2,", "steps: 3,"))
+    const before = readdirSync(`${other}/run/arms`)
+    const { code, err } = await hmx(["resume", `${other}/run`, "--quiet"])
+    expect(err).toMatch(
+      /^error: \S+run\/arms\.json: found brief · wordy: a change of settings\.steps: 2 → 3; expected the arms as they were started, [^\n]*\n$/,
+    )
+    expect([code, readdirSync(`${other}/run/arms`)]).toEqual([2, before])
+    const forced = await hmx(["resume", `${other}/run`, "--force"])
+    expect([forced.code, forced.err]).toEqual([2, expect.stringMatching(/^error: --force: found .* arms are compared/)])
+    const same = await hmx(["resume", `${await movedTo(plan("contrasted"))}/run`, "--quiet"])
+    expect([same.code, same.err]).toEqual([0, ""])
+  })
+})
+
+/** What a command says that is interrupted while it loads the model. */
+const interruptedLoading = async (args: ReadonlyArray<string>) => {
+  const layer = ScriptedModel.layer({})
+  const { info } = await Effect.runPromise(Effect.provide(Effect.service(LanguageModel), layer))
+  const loading = Layer.effect(LanguageModel, Effect.interrupt)
+  const find = () => Effect.succeed({ name: info.name, shape: info.shape, layer: loading })
+  let err = ""
+  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((err += String(text)), true))
+  const work = Effect.provide(program(args), Layer.succeed(Models, { find }))
+  return { code: codeOf(await Effect.runPromiseExit(work).finally(() => spy.mockRestore())), err }
+}
+
+describe("interrupted while the model is loaded", () => {
+  it("a resumed run and resumed arms say how they go on, a new one that nothing was saved", async () => {
+    const folder = folderOf()
+    const lost = { createAdapter: { 2: new Errors.OutOfMemory({ need: 1024, where: "adapter" }) } }
+    await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"], { failures: lost })
+    const goOn = `go on with: npx hmx resume ${folder}/`
+    expect(await interruptedLoading(["resume", `${folder}/run`])).toEqual({ code: 130, err: `\nstopped; ${goOn}run\n` })
+    const alone = ["--out", `${folder}/alone`, "--arm", "wordy"]
+    expect(await interruptedLoading(["run", `${folder}/plan.ts`, ...alone])).toEqual({
+      code: 130,
+      err: "\nstopped; nothing was saved\n",
+    })
+    await hmx(["run", `${folder}/plan.ts`, ...alone, "--max-tokens", "5", "--quiet"])
+    expect(await interruptedLoading(["resume", `${folder}/alone`])).toEqual({
+      code: 130,
+      err: `\nstopped; saved: ${folder}/alone/checkpoints/step-1\n${goOn}alone\n`,
+    })
+  })
+})
+
+describe("a contrast whose arms.json is gone", () => {
+  it("is told what is missing and what to do, by every command", async () => {
+    const folder = folderOf()
+    await hmx(["run", `${folder}/plan.ts`, "--out", `${folder}/run`, "--quiet"])
+    rmSync(`${folder}/run/arms.json`)
+    for (const args of [
+      ["resume", `${folder}/run`],
+      ["resume", `${folder}/run`, "--force"],
+      ["runs", "show", `${folder}/run`],
+      ["export", `${folder}/run`, "--out", `${folder}/out`],
+    ]) {
+      const { code, err } = await hmx(args)
+      expect(err).toMatch(/run\/arms\.json: found no such file; expected what the arms beside it are: put it back, or /)
+      expect(code).toBe(2)
+    }
   })
 })
 
@@ -224,7 +317,8 @@ describe("how a run ended, by its exit code", () => {
     expect((await hmx(["runs", "show", `${folder}/run`])).out).toContain(
       "1 of 2 steps, over budget: the budget is used up",
     )
-    expect((await hmx(["resume", `${folder}/run`, "--quiet"])).code).toBe(4)
+    const still = await hmx(["resume", `${folder}/run`, "--quiet"])
+    expect([still.code, still.err]).toEqual([4, err])
     const more = await hmx(["resume", `${folder}/run`, "--quiet", "--max-tokens", "100000", "--max-time", "2h"])
     expect([more.code, more.err]).toEqual([0, ""])
   })

@@ -1,7 +1,7 @@
 /** What only a process of its own can show: Node's type stripping, tsc beside it, and signals. */
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { bin, checkpoint, pipeline, root, sandbox, spawned } from "./sandbox.ts"
 
@@ -120,33 +120,74 @@ describe("--engine-memory", () => {
   })
 })
 
-describe("a signal", () => {
-  it("stops the run, says what was saved and how to go on, and that goes on", async () => {
-    const model = `Model.folder(${JSON.stringify(checkpoint)})`
-    const folder = sandbox({ "brief.ts": pipeline({ model }) })
-    const child = spawn(
-      process.execPath,
-      [bin, "run", "brief.ts", "--steps", "500", "--keep", "2", "--backend", "cpu"],
-      { cwd: folder },
-    )
-    const said = { out: "", err: "" }
-    child.stderr.on("data", (data) => (said.err += String(data)))
-    await new Promise<void>((reached) => {
-      child.stdout.on("data", (data) => {
-        said.out += String(data)
-        if (said.out.includes("step 2/500")) reached()
-      })
-      child.on("exit", () => reached())
+/** Starts a long run, and waits for its second step. */
+const inWork = async () => {
+  const model = `Model.folder(${JSON.stringify(checkpoint)})`
+  const folder = sandbox({ "brief.ts": pipeline({ model }) })
+  const child = spawn(process.execPath, [bin, "run", "brief.ts", "--steps", "500", "--keep", "2", "--backend", "cpu"], {
+    cwd: folder,
+  })
+  const said = { out: "", err: "" }
+  child.stderr.on("data", (data) => (said.err += String(data)))
+  await new Promise<void>((reached) => {
+    child.stdout.on("data", (data) => {
+      said.out += String(data)
+      if (said.out.includes("step 2/500")) reached()
     })
-    child.kill("SIGINT")
+    child.on("exit", () => reached())
+  })
+  return { child, folder, said }
+}
+const lastWords =
+  /^\nstopped; saved: runs\/brief-7-1\/checkpoints\/step-\d+\ngo on with: npx hmx resume runs\/brief-7-1\n$/
+
+describe("a signal", () => {
+  it.each(["SIGINT", "SIGHUP"] as const)("%s stops the run, says what was saved and how to go on", async (signal) => {
+    const { child, folder, said } = await inWork()
+    child.kill(signal)
     if (child.exitCode === null) await once(child, "exit")
-    expect(said.err).toMatch(
-      /^\nstopped; saved: runs\/brief-7-1\/checkpoints\/step-\d+\ngo on with: npx hmx resume runs\/brief-7-1\n$/,
-    )
+    expect(said.err).toMatch(lastWords)
     expect(child.exitCode).toBe(130)
     expect(existsSync(`${folder}/runs/brief-7-1/lock`)).toBe(false)
     const shown = await spawned(bin, ["runs", "show", "runs/brief-7-1"], folder)
     expect(shown.out).toMatch(/^\d+ of 500 steps, interrupted\ngo on with: npx hmx resume runs\/brief-7-1\n/m)
+  })
+})
+
+/** Starts a command whose output goes to a full disk, or whose reader has gone. */
+const untaken = async (args: ReadonlyArray<string>, cwd: string, to: "a full disk" | "nobody") => {
+  const full = to === "a full disk" ? openSync("/dev/full", "w") : "pipe"
+  const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ["ignore", full, "pipe"] })
+  child.stdout?.destroy()
+  let err = ""
+  child.stderr?.on("data", (data) => (err += String(data)))
+  await once(child, "close")
+  if (typeof full === "number") closeSync(full)
+  return { code: child.exitCode, err }
+}
+
+describe.skipIf(process.platform !== "linux")("an output that nobody takes", () => {
+  it("whose reader goes stops the run as a signal does, with the code of a closed pipe", async () => {
+    const { child, folder, said } = await inWork()
+    child.stdout.destroy()
+    if (child.exitCode === null) await once(child, "close")
+    expect(said.err).toMatch(lastWords)
+    expect(child.exitCode).toBe(141)
+    expect(existsSync(`${folder}/runs/brief-7-1/lock`)).toBe(false)
+  })
+  it("on a full disk stops the run with a sentence", async () => {
+    const folder = sandbox({ "brief.ts": pipeline() })
+    const { code, err } = await untaken(["run", "brief.ts"], folder, "a full disk")
+    expect(err).toBe("error: standard output: no space is left on the device\n\nstopped; nothing was saved\n")
+    expect([code, existsSync(`${folder}/runs/brief-7-1`)]).toEqual([1, false])
+  })
+  it.each([[["--help"]], [["runs", "ls"]]])("of %s: a sentence, or nothing where nobody reads", async (args) => {
+    const folder = sandbox({})
+    expect(await untaken(args, folder, "a full disk")).toEqual({
+      code: 1,
+      err: "error: standard output: no space is left on the device\n",
+    })
+    expect(await untaken(args, folder, "nobody")).toEqual({ code: 141, err: "" })
   })
 })
 

@@ -11,6 +11,7 @@ import { dirname } from "node:path"
 const reasons: { readonly [code: string]: string } = {
   ENOSPC: "no space is left on the device",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be longer than files may be here (ulimit -f)",
   EROFS: "the file system is read-only",
   EACCES: "permission denied",
   EPERM: "permission denied",

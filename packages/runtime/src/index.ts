@@ -13,7 +13,16 @@ export { planMemory } from "./plan/planMemory.ts"
 export { silent, unreserved, unreservedText } from "./plan/unreserved.ts"
 export { Planned, PlannedArms, type PlannedStage } from "./plan/Planned.ts"
 export type { Tokenizer } from "./plan/Rehearsal.ts"
-export { type Loadable, type NewOptions, type Options, type Outcome, type ResumeOptions, resume, run } from "./run.ts"
+export {
+  changedSince,
+  type Loadable,
+  type NewOptions,
+  type Options,
+  type Outcome,
+  type ResumeOptions,
+  resume,
+  run,
+} from "./run.ts"
 export * as Questions from "./Questions.ts"
 export { replay, type ReplayOptions, type ReplayOutcome } from "./replay/replay.ts"
 export { Replayed, type StepComparison } from "./replay/Replayed.ts"
@@ -24,6 +33,7 @@ export * as ArmsFolder from "./arms/ArmsFolder.ts"
 export { group as armGroup } from "./arms/compare.ts"
 export type { ArmResult, Comparison, Difference, Measured, OverSeeds, State } from "./arms/Comparison.ts"
 export { look as lookAtArms } from "./arms/look.ts"
+export { type ArmNow, sameArms } from "./arms/sameArms.ts"
 export {
   type ArmEnd,
   type ArmsOptions,

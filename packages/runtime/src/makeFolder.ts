@@ -25,6 +25,26 @@ const isFree = Effect.fnUntraced(function* (path: string) {
   return true
 })
 
+/** Fails where a folder cannot be that of a new run: a file, or a folder that holds something. */
+export const refuseTaken = Effect.fnUntraced(function* (
+  path: string,
+  expected = "an empty folder or nothing (`hmx resume` goes on with a run)",
+) {
+  const fs = yield* FileSystem.FileSystem
+  const found = fs.stat(path).pipe(
+    Effect.map((info) => (info.type === "Directory" ? "folder" : "file")),
+    Effect.catchIf(is("NotFound"), () => Effect.succeed("nothing")),
+  )
+  const kind = yield* failing("read", path)(found)
+  if (kind === "file") {
+    return yield* new Errors.BadInput({ where: path, found: "a file", expected: "a folder for the run, or nothing" })
+  }
+  if (kind === "folder" && !(yield* failing("read", path)(isFree(path)))) {
+    return yield* new Errors.BadInput({ where: path, found: "a folder that is not empty", expected })
+  }
+  return undefined
+})
+
 /** Makes the folder of a new run; one that is there must be empty. Returns its path. */
 export const makeFolder = Effect.fnUntraced(function* (place: Place) {
   const fs = yield* FileSystem.FileSystem
@@ -41,18 +61,7 @@ export const makeFolder = Effect.fnUntraced(function* (place: Place) {
     }
   }
   const { path } = place
-  const found = fs.stat(path).pipe(
-    Effect.map((info) => (info.type === "Directory" ? "folder" : "file")),
-    Effect.catchIf(is("NotFound"), () => Effect.succeed("nothing")),
-  )
-  const kind = yield* failing("read", path)(found)
-  if (kind === "file") {
-    return yield* new Errors.BadInput({ where: path, found: "a file", expected: "a folder for the run, or nothing" })
-  }
-  if (kind === "folder" && !(yield* failing("read", path)(isFree(path)))) {
-    const expected = "an empty folder or nothing (`hmx resume` goes on with a run)"
-    return yield* new Errors.BadInput({ where: path, found: "a folder that is not empty", expected })
-  }
+  yield* refuseTaken(path)
   yield* failing("make", path)(makeFolders(path))
   return path
 })

@@ -126,6 +126,16 @@ export interface ResumeOptions<E = never> extends Options<E> {
   readonly force?: boolean | undefined
 }
 
+/** What of an experiment is another than the run in `folder` began with, or last went on with; fails where no force would take it over. */
+export const changedSince = Effect.fnUntraced(function* (
+  experiment: Experiment.Any,
+  folder: string,
+  { locate, model }: Pick<Options<unknown>, "locate" | "model">,
+) {
+  const { identity } = yield* check(experiment, model, locate)
+  return yield* same(yield* RunFolder.readRecord(folder), identity, experiment, folder, true)
+})
+
 /**
  * Goes on with the run in `folder` after its last checkpoint. The experiment must be the one that was started; what differs is
  * named.

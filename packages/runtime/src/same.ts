@@ -11,8 +11,11 @@ type Identity = ReturnType<typeof identify>
 /** Changes that are named in a message. */
 const shown = 5
 
+/** What a run began with. */
+type Began = Pick<RunFolder.Record, "experiment" | "tripwires">
+
 /** What has changed since the run began: paths such as `stages[1].options.temperature`, and code by its name and version. */
-const changes = (record: RunFolder.Record, now: Identity) => ({
+const changes = (record: Began, now: Identity) => ({
   fields: differences(record.experiment, now.experiment),
   code: Object.entries(now.tripwires).flatMap(([of, source]) =>
     (record.tripwires[of] ?? source) === source ? [] : [of],
@@ -23,6 +26,13 @@ const listed = (names: ReadonlyArray<string>, between = ", "): string =>
   `${names.slice(0, shown).join(between)}${names.length > shown ? ` and ${names.length - shown} more` : ""}`
 /** Each with what it was and is. */
 const spelled = (fields: ReadonlyArray<Difference>): string => listed(told(fields).map(difference), "; ")
+
+/** What has changed since the run began, in words; undefined where nothing has. */
+export const changeOf = (record: Began, now: Identity): string | undefined => {
+  const { code, fields } = changes(record, now)
+  if (fields.length > 0) return `a change of ${spelled(fields)}`
+  return code.length > 0 ? `other code under the same version: ${listed(code)}` : undefined
+}
 
 /** The changes of which the adapter in the checkpoint knows nothing. */
 const inAdapter = (fields: ReadonlyArray<Difference>, { stages }: Experiment.Any): ReadonlyArray<Difference> =>

@@ -4,6 +4,7 @@ import { type Event, resume, run, runState } from "@hmx/runtime"
 import { everAfter, inMemory, inSimulatedTime } from "@hmx/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
 import { Errors, StopWhen } from "hmx"
 import { readFileSync } from "node:fs"
 import { experiment, folder, options, scripted } from "./experiment.ts"
@@ -68,6 +69,11 @@ describe("a condition", () => {
   )
 })
 
+const Used = Schema.Struct({ used: Schema.Number })
+
+/** How a run ends under so many tokens. */
+const under = (tokens: number) => Effect.flip(run(experiment({ budget: { tokens } }), options(`${folder()}/run`)))
+
 describe("a budget", () => {
   it.effect("of tokens: no step begins over it; under a greater one it goes on to the same bytes", () =>
     Effect.gen(function* () {
@@ -87,6 +93,14 @@ describe("a budget", () => {
       const whole = `${folder()}/run`
       yield* run(experiment(), options(whole))
       expect(files(path)).toEqual(files(whole))
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("of as many tokens as a step has used is used up, and one token more is not", () =>
+    Effect.gen(function* () {
+      const { used } = Schema.decodeUnknownSync(Used)(yield* under(1))
+      expect(yield* under(used)).toMatchObject({ _tag: "BudgetUsed", step: 1, used, limit: used })
+      expect(yield* under(used + 1)).toMatchObject({ _tag: "BudgetUsed", step: 2, limit: used + 1 })
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
@@ -110,8 +124,10 @@ describe("a budget", () => {
         '"seconds":30,"metrics"',
       )
       yield* Effect.promise(() => import("node:fs/promises").then((fs) => fs.writeFile(`${path}/events.jsonl`, events)))
-      const error = yield* Effect.flip(resume(experiment({ budget: { time: "20 s" } }), path, options(path)))
-      expect(error).toMatchObject({ _tag: "BudgetUsed", of: "time", used: 30, limit: 20 })
+      for (const limit of [20, 30]) {
+        const error = yield* Effect.flip(resume(experiment({ budget: { time: `${limit} s` } }), path, options(path)))
+        expect(error).toMatchObject({ _tag: "BudgetUsed", of: "time", used: 30, limit })
+      }
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 })

@@ -86,6 +86,22 @@ describe("a run folder", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
+  it.effect("where files may not be so long", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${folder()}/run`
+      const error = yield* Effect.flip(
+        Effect.provideService(run(experiment(), options(path)), FileSystem.FileSystem, {
+          ...fs,
+          rename: (from) => Effect.fail(failing("EFBIG", "writeAll", from)),
+        }),
+      )
+      expect(error.message).toBe(
+        `cannot write ${path}/experiment.json: the file would be longer than files may be here (ulimit -f)`,
+      )
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
   it.effect.skipIf(process.platform !== "linux")("where nothing can be made, and nothing says why", () =>
     Effect.gen(function* () {
       const error = yield* refused("/proc/nosuch/run")

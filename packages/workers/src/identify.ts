@@ -49,5 +49,5 @@ export const digestOf = Effect.fnUntraced(function* <E>(
     .update(JSON.stringify([identity.digest, code]))
     .digest("hex")
     .slice(0, 16)
-  return { all, digest: identity.digest }
+  return { all, identity }
 })

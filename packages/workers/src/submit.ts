@@ -1,7 +1,16 @@
 /** Gives the arms of a contrast or a sweep to workers, and follows them. */
-import { ArmsFolder, type Loadable, type Locate, makeFolder, type Place, RunFolder, runState } from "@hmx/runtime"
+import {
+  ArmsFolder,
+  type Loadable,
+  type Locate,
+  makeFolder,
+  type Place,
+  RunFolder,
+  runState,
+  sameArms,
+} from "@hmx/runtime"
 import * as Effect from "effect/Effect"
-import { Errors, type Plan } from "hmx"
+import type { Plan } from "hmx"
 import { randomUUID } from "node:crypto"
 import { resolve } from "node:path"
 import type { Address } from "./Address.ts"
@@ -40,22 +49,12 @@ export interface SubmitOptions<E = never> {
 const place = Effect.fnUntraced(function* <E>(plan: Plan, options: SubmitOptions<E>) {
   const { locate, model, where } = options
   const arms = yield* Effect.forEach(plan.entries, ({ at, experiment, name }) =>
-    Effect.map(digestOf(experiment, model, locate), ({ all, digest }) => ({ name, at, digest, all })),
+    Effect.map(digestOf(experiment, model, locate), ({ all, identity }) => ({ name, at, identity, all })),
   )
   const digests = arms.map(({ all }) => all)
   if ("resume" in where) {
     const folder = where.resume
-    const was = (yield* ArmsFolder.readRecord(folder)).arms.map(({ digest, name }) => `${name} ${digest}`)
-    const now = arms.map(({ digest, name }) => `${name} ${digest}`)
-    const changed = now.find((arm, i) => arm !== was[i]) ?? was[now.length]
-    if (changed !== undefined) {
-      const expected = "the arms that were started, as they were"
-      yield* new Errors.BadInput({
-        where: `${folder}/arms.json`,
-        found: `another arm: ${changed.slice(0, 200)}`,
-        expected,
-      })
-    }
+    yield* sameArms(yield* ArmsFolder.readRecord(folder), arms, folder)
     return { folder, digests }
   }
   const folder = yield* makeFolder(where)
@@ -63,7 +62,7 @@ const place = Effect.fnUntraced(function* <E>(plan: Plan, options: SubmitOptions
     format: RunFolder.format,
     kind: plan.kind,
     name: plan.name,
-    arms: arms.map(({ at, digest, name }) => ({ name, at, digest })),
+    arms: arms.map(({ at, identity, name }) => ({ name, at, ...identity })),
     source: options.source(),
   })
   return { folder, digests }

@@ -4,6 +4,7 @@ import { ArmsFolder, type Comparison, failing, makeFolders, writeFile } from "@h
 import * as Effect from "effect/Effect"
 import { join, resolve } from "node:path"
 import { shown } from "../paths.ts"
+import { quotePath } from "../shell.ts"
 import { writeExport } from "./exports.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { type Named, type PaperTable, paperTable } from "./paperTable.ts"
@@ -70,6 +71,6 @@ export const writeArmsTable = Effect.fnUntraced(function* (made: ArmsTable) {
   return [
     "written",
     ...[...tables, ...results.flat(2)].map((path) => `  ${escape(shown(resolve(path)), 400)}`),
-    `items, and Inspect's logs: npx hmx eval show ${escape(first?.folder ?? folder, 400)} --task TASK --wrong, or --export inspect`,
+    `items, and Inspect's logs: npx hmx eval show ${quotePath(first?.folder ?? folder)} --task TASK --wrong, or --export inspect`,
   ].join("\n")
 })

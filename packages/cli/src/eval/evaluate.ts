@@ -19,6 +19,7 @@ import { type Layout, writeExport } from "./exports.ts"
 import { type HeldOutTasks, heldOutTasks } from "./heldOutTasks.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { oneTemplate } from "./oneTemplate.ts"
+import { quote, quotePath } from "../shell.ts"
 import { table } from "./table.ts"
 
 export interface Options extends Engine, Subset {
@@ -134,7 +135,9 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
   const policy = { base: lm.info.digest, adapter: digest, step: 0 }
   const stopped = () => {
     screen.clear()
-    process.stderr.write(`\nstopped; what is done is kept: go on with the same command and --out ${escape(folder)}\n`)
+    process.stderr.write(
+      `\nstopped; what is done is kept: go on with the same command and --out ${quotePath(folder)}\n`,
+    )
   }
   const found = yield* Effect.gen(function* () {
     const ofOwn = yield* Effect.forEach(own.tasks, ({ task: { name: of, run } }) =>
@@ -226,7 +229,7 @@ const ending = (folder: string, results: EvalFolder.Results, said: ReadonlyArray
     ...(tasks.some(({ task: of }) => of.startsWith("miniature_")) ? [miniatures] : []),
     "",
     // Answers to prompts of the user's own are neither right nor wrong.
-    `records: npx hmx eval show ${escape(folder)} --task ${escape(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,
+    `records: npx hmx eval show ${quotePath(folder)} --task ${quote(one?.task ?? "")}${one?.asks === undefined ? " --wrong" : ""}`,
     "",
   ].join("\n")
 }

@@ -1,4 +1,5 @@
 /** What is wrong with the database or with what is asked of workers: one sentence, exit code 2, no secret in it. */
+import { cpSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
 import { hmx, pipeline, sandbox } from "../sandbox.ts"
@@ -62,5 +63,20 @@ describe("a run", () => {
     ["a URL that is none", ["run", "FOLDER/arms.ts", "--workers", "x"], /--workers: found no URL/],
   ])("with %s is refused", async (_, args, message) => {
     expect(await inFolder((folder) => args.map((arg) => arg.replace("FOLDER", folder)))).toMatch(message)
+  })
+
+  it("whose arms have changed since they were given is refused with what changed; how to follow it can be pasted", async () => {
+    const folder = sandbox(files)
+    const workers = ["--workers", `sqlite:${folder}/my w.db`]
+    const given = await hmx(["run", `${folder}/arms.ts`, ...workers, "--detach", "--out", `${folder}/my run`])
+    expect([given.code, given.err]).toEqual([0, ""])
+    expect(given.out).toContain(`follow with: npx hmx resume '${folder}/my run' --workers 'sqlite:${folder}/my w.db'\n`)
+    const other = sandbox({ "arms.ts": files["arms.ts"].replace("steps: 2,", "steps: 3,") })
+    cpSync(`${folder}/my run`, `${other}/run`, { recursive: true })
+    const { code, err } = await hmx(["resume", `${other}/run`, ...workers, "--detach"])
+    expect(err).toMatch(
+      /run\/arms\.json: found seed=7 · seed=8: a change of settings\.steps: 2 → 3; expected the arms as/,
+    )
+    expect(code).toBe(2)
   })
 })

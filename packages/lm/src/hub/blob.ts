@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Errors } from "hmx"
 import { createHash } from "node:crypto"
 import * as path from "node:path"
-import { attempt, bad, Files } from "../io/Files.ts"
+import { attempt, bad, Files, makeFolders } from "../io/Files.ts"
 import type { FileSystem } from "../io/Files.ts"
 import { ask, eachPiece, Passing, persist } from "./ask.ts"
 import type { HubModel } from "./hubCacheFolder.ts"
@@ -54,7 +54,7 @@ const isBusy = (files: FileSystem, file: string): boolean => {
  * two begin at the same moment, the one with the higher id waits.
  */
 const claim = (files: FileSystem, folder: string, { etag, size }: HubFile): string | undefined => {
-  files.mkdirSync(folder, { recursive: true })
+  makeFolders(files, folder)
   const mine = path.join(folder, `${etag}.${process.pid}.incomplete`)
   const others = () =>
     files

@@ -7,7 +7,7 @@ import { Errors } from "hmx"
 import { randomBytes } from "node:crypto"
 import { copyFileSync, existsSync, readlinkSync, statfsSync, symlinkSync } from "node:fs"
 import * as path from "node:path"
-import { attempt, bad, Files, isObject, quote, writeAtomically } from "../io/Files.ts"
+import { attempt, bad, Files, isObject, makeFolders, quote, writeAtomically } from "../io/Files.ts"
 import { ask, eachPiece, persist } from "./ask.ts"
 import type { Final } from "./ask.ts"
 import type { HubFile } from "./blob.ts"
@@ -154,7 +154,7 @@ const link = Effect.fnUntraced(function* (base: string, snapshot: string, file: 
   const name = path.join(snapshot, file.path)
   const target = path.join("..", "..", "blobs", file.etag)
   yield* attempt(name, "write", () => {
-    files.mkdirSync(snapshot, { recursive: true })
+    makeFolders(files, snapshot)
     if (linkTo(name) === target && files.existsSync(name)) return
     const temporary = path.join(snapshot, `.${file.path}.${randomBytes(6).toString("hex")}.tmp`)
     try {

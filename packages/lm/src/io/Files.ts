@@ -20,7 +20,7 @@ export interface FileSystem {
   closeSync(fd: number): void
   renameSync(from: string, to: string): void
   rmSync(path: string, options: { readonly force: boolean }): void
-  mkdirSync(path: string, options: { readonly recursive: true }): unknown
+  mkdirSync(path: string): unknown
   statSync(
     path: string,
     options: { readonly throwIfNoEntry: false },
@@ -32,8 +32,27 @@ export interface FileSystem {
 /** The file system in use. Default: node:fs. */
 export const Files = Context.Reference<FileSystem>("@hmx/lm/Files", { defaultValue: () => fs })
 
+const codeOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+
+/**
+ * Makes a folder and those above it, where they are missing. Step by step: Node's own recursive form says of a read-only disk that there
+ * is no such folder.
+ */
+export const makeFolders = (files: FileSystem, folder: string): void => {
+  if (files.existsSync(folder)) return
+  const above = path.dirname(folder)
+  if (above !== folder) makeFolders(files, above)
+  try {
+    files.mkdirSync(folder)
+  } catch (error) {
+    // Another process was faster.
+    if (codeOf(error) !== "EEXIST") throw error
+  }
+}
+
 const reasonOf = (error: unknown): string => {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  const code = codeOf(error)
   switch (code) {
     case "ENOSPC":
       return "the disk is full (ENOSPC)"
@@ -42,6 +61,8 @@ const reasonOf = (error: unknown): string => {
     case "EACCES":
     case "EPERM":
       return `no permission (${code})`
+    case "EFBIG":
+      return "the file would be longer than files may be here (EFBIG)"
     case "ENOENT":
       return "no such file or folder (ENOENT)"
     default:
@@ -192,7 +213,7 @@ export const writeAtomically = Effect.fnUntraced(function* (
       const folder = path.dirname(file)
       const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString("hex")}.tmp`)
       yield* attempt(file, "write", () => {
-        files.mkdirSync(folder, { recursive: true })
+        makeFolders(files, folder)
         written.push({ file, temporary })
         writeNew(files, temporary, chunks, flush)
       })

@@ -67,6 +67,7 @@ describe("writing atomically", () => {
   it.each<[string, keyof FileSystem, string]>([
     ["EROFS", "openSync", "the file system is read-only (EROFS)"],
     ["EACCES", "mkdirSync", "no permission (EACCES)"],
+    ["EFBIG", "openSync", "the file would be longer than files may be here (EFBIG)"],
     ["ENOSPC", "fsyncSync", "the disk is full (ENOSPC)"],
     ["EPERM", "renameSync", "no permission (EPERM)"],
   ])("on %s says what, where and why", (code, call, reason) => {
@@ -78,6 +79,16 @@ describe("writing atomically", () => {
     expect(tag).toBe("StorageFailed")
     expect(message).toBe(`cannot write ${file}: ${reason}`)
     expect(filesIn(folder)).toEqual([])
+  })
+
+  it("in a folder that a read-only disk does not let be made says so", () => {
+    // As Node has it: its recursive form loses the reason.
+    const readOnly: Partial<FileSystem> = {
+      mkdirSync: (_at: string, how?: object) => failing(how === undefined ? "EROFS" : "ENOENT"),
+    }
+    const file = join(fresh("nowhere"), "out", "a")
+    const { message } = failure(on(readOnly, writeAtomically([{ file, chunks: bytes("x") }])))
+    expect(message).toBe(`cannot write ${file}: the file system is read-only (EROFS)`)
   })
 
   // The administrator may write everywhere.

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
+import { Errors } from "hmx"
 import { format, readJson } from "../RunFolder.ts"
 import { writeFile } from "../Storage.ts"
 import { Comparison } from "./Comparison.ts"
@@ -15,6 +16,9 @@ const ArmRecord = Schema.Struct({
   at: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean])),
   /** Of its experiment, as the arm's own experiment.json has it. */
   digest: Schema.String,
+  /** What that is the digest of, and the digests of its code, as experiment.json has them: an arm that has not begun has none yet. */
+  experiment: Schema.optionalKey(Schema.Unknown),
+  tripwires: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
 })
 
 /** What runs beside each other, as arms.json has it. */
@@ -39,6 +43,19 @@ export const readComparison = (run: string) => readJson(`${run}/report.json`, Co
 /** Whether a folder is one of arms. */
 export const is = (run: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(`${run}/arms.json`), () => false))
+
+/** Fails where a folder has arms, and not the file that says what they are: it is no run of one either. */
+export const notLost = Effect.fnUntraced(function* (run: string) {
+  const fs = yield* FileSystem.FileSystem
+  const has = (name: string) => Effect.orElseSucceed(fs.exists(`${run}/${name}`), () => false)
+  if ((yield* has("arms.json")) || (yield* has("experiment.json")) || !(yield* has("arms"))) return
+  yield* new Errors.BadInput({
+    where: `${run}/arms.json`,
+    found: "no such file",
+    expected:
+      "what the arms beside it are: put it back, or go on with each of them alone (npx hmx resume RUN/arms/NAME)",
+  })
+})
 
 /** Longest name of an arm's folder, in characters. */
 const longest = 80

@@ -6,21 +6,23 @@ import type * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
-import { type At, Errors, LanguageModel, type Plan } from "hmx"
+import { type At, LanguageModel, type Plan } from "hmx"
 import { check } from "../check.ts"
 import type { Locate } from "../dataService.ts"
 import type { Event } from "../Event.ts"
 import { loaded } from "../Loaded.ts"
 import * as Lock from "../Lock.ts"
-import { makeFolder, type Place } from "../makeFolder.ts"
+import { makeFolder, type Place, refuseTaken } from "../makeFolder.ts"
 import * as Memory from "../Memory.ts"
 import { type Loadable, type Outcome, resume, run } from "../run.ts"
 import { runState } from "../runState.ts"
 import type { Turn } from "../Turn.ts"
-import { format } from "../RunFolder.ts"
+import * as RunFolder from "../RunFolder.ts"
+import { sameModel } from "../same.ts"
 import * as ArmsFolder from "./ArmsFolder.ts"
 import type { Comparison } from "./Comparison.ts"
 import { look } from "./look.ts"
+import { sameArms } from "./sameArms.ts"
 import { sharedAs } from "./shared.ts"
 
 export interface ArmsOptions<E = never> {
@@ -62,7 +64,7 @@ const checkAll = (plan: Plan, { locate, model }: ArmsOptions<unknown>) =>
     Effect.gen(function* () {
       const { changes, identity, memory } = yield* check(experiment, model, locate)
       yield* Memory.fit(memory, changes)
-      return { name, at, digest: identity.digest }
+      return { name, at, identity }
     }),
   )
 
@@ -78,15 +80,19 @@ export const runArms = <E>(plan: Plan, options: NewArmsOptions<E>) =>
       const folder = yield* Effect.acquireRelease(makeFolder(options.place), removeEmpty)
       yield* Lock.hold(folder)
       yield* ArmsFolder.writeRecord(folder, {
-        format,
+        format: RunFolder.format,
         kind: plan.kind,
         name: plan.name,
-        arms,
+        arms: arms.map(({ at, identity, name }) => ({ name, at, ...identity })),
         source: options.source(),
       })
       return yield* all(plan, folder, options)
     }),
   )
+
+/** What is expected of the folder of an arm without a record. */
+const orBeginAnew =
+  "the arm's experiment.json, with which it goes on, or an empty folder or nothing, with which it begins anew"
 
 /** Takes a folder away in which no arm has left anything. */
 const removeEmpty = (folder: string) =>
@@ -96,40 +102,35 @@ const removeEmpty = (folder: string) =>
     if (arms.length === 0) yield* fs.remove(folder, { recursive: true })
   }).pipe(Effect.ignore)
 
-/** Goes on with every arm that is not done. The plan must be the one that was started; what differs is named. */
+/**
+ * Goes on with every arm that is not done. The plan must be the one that was started, and so must the model and the engine; what
+ * differs in any arm, done or not, is named before one of them runs.
+ */
 export const resumeArms = <E>(plan: Plan, folder: string, options: ArmsOptions<E>) =>
   Effect.scoped(
     Effect.gen(function* () {
       const record = yield* ArmsFolder.readRecord(folder)
       const now = yield* checkAll(plan, options)
-      yield* same(record, now, folder)
+      yield* sameArms(record, now, folder)
       yield* Lock.hold(folder)
       return yield* all(plan, folder, options)
     }),
   )
-
-/** Refuses other arms than those that were started. What changed in an arm that has begun, its own resumption says better. */
-const same = (record: ArmsFolder.Record, now: ArmsFolder.Record["arms"], folder: string) => {
-  const [was, is] = [record.arms, now].map((arms) => arms.map(({ name }) => name).join(" · "))
-  if (was === is) return Effect.void
-  return Effect.fail(
-    new Errors.BadInput({
-      where: `${folder}/arms.json`,
-      found: `other arms: ${String(is).slice(0, 300)}`,
-      expected: `those that were started: ${String(was).slice(0, 300)}`,
-    }),
-  )
-}
 
 const all = Effect.fnUntraced(function* <E>(plan: Plan, folder: string, options: ArmsOptions<E>) {
   const start = yield* Clock.currentTimeMillis
   const names = plan.entries.map(({ name }) => name)
   const folders = plan.entries.map((_, i) => ArmsFolder.armFolder(folder, names, i))
   const before = yield* Effect.forEach(folders, runState)
+  const begun = folders.filter((_, i) => before[i]?.state !== "not begun")
+  for (const path of folders) if (!begun.includes(path)) yield* refuseTaken(path, orBeginAnew)
   const open = before.some(({ state }) => !isDone(state))
   const { instead, model } = yield* loaded(options.model.layer)
-  // Nothing is loaded for arms that are done; and what cannot be loaded fails before an arm has begun.
-  if (open) yield* model
+  // Nothing is loaded for arms that are done; and what cannot be loaded, or is another than before, fails before an arm has begun.
+  if (open) {
+    const { info } = yield* model
+    for (const path of begun) yield* sameModel(yield* RunFolder.readRecord(path), info, options.model.name, path)
+  }
   /** The one model as an arm sees it, and once more where the arm has lost it: it may be another one's by then. */
   const seenBy = (owner: string): Layer.Layer<LanguageModel, E> => {
     let had: (typeof LanguageModel)["Service"] | undefined
@@ -160,14 +161,9 @@ const all = Effect.fnUntraced(function* <E>(plan: Plan, folder: string, options:
         turn,
         onEvent: (event: Event) => options.onEvent(name, event),
       }
-      // What a process left that was killed before the arm had begun.
-      const cleared = Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.ignore(fs.remove(path, { recursive: true })))
       const arm =
         state === "not begun"
-          ? Effect.andThen(
-              cleared,
-              run(experiment, { ...shared, place: { path }, keep, versions, source: options.source(name) }),
-            )
+          ? run(experiment, { ...shared, place: { path }, keep, versions, source: options.source(name) })
           : resume(experiment, path, shared)
       return Effect.map(Effect.exit(bare(arm)), (end): ArmEnd => ({ name, at, folder: path, end }))
     },

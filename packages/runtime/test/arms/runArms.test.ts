@@ -1,7 +1,17 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { type Event, failureOf, type Loadable, type Outcome, resumeArms, run, runArms } from "@hmx/runtime"
-import { inSimulatedTime, MemoryFiles } from "@hmx/testing"
+import {
+  ArmsFolder,
+  type Event,
+  failureOf,
+  type Loadable,
+  type Outcome,
+  resume,
+  resumeArms,
+  run,
+  runArms,
+} from "@hmx/runtime"
+import { everAfter, inSimulatedTime, MemoryFiles } from "@hmx/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -26,7 +36,7 @@ import {
   StopWhen,
   seeds,
 } from "hmx"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { brevity, experiment, folder, options, scripted, updates } from "../experiment.ts"
 
 const wordy = Reward.make("wordy", { version: 1, score: (c) => c.text.length / 100 })
@@ -51,9 +61,10 @@ const changed = (change: (lm: Service) => Partial<Service>, model = scripted()):
 }
 
 /** A plan does not know its experiments' types; those of these tests ask for nothing of their own. */
-const alone = (arm: Experiment.Any, path: string) =>
+const bare = (arm: Effect.Effect<Outcome, unknown, unknown>) =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  run(arm, { ...options(path), store: `${folder()}/store` }) as Effect.Effect<Outcome, unknown, FileSystem.FileSystem>
+  arm as Effect.Effect<Outcome, unknown, FileSystem.FileSystem>
+const alone = (arm: Experiment.Any, path: string) => bare(run(arm, { ...options(path), store: `${folder()}/store` }))
 
 /** Whatever of a run must not depend on how it came about. */
 const bytes = (path: string) => ({
@@ -83,6 +94,22 @@ const undisturbed = (of: Plan) =>
 
 const ends = (made: Effect.Success<ReturnType<typeof runArms>>) =>
   made.arms.map(({ end, name }) => [name, end === "done before" ? end : end._tag])
+
+/** Why arms do not go on; nothing of them may have happened. */
+const refused = (of: Plan, path: string, model = scripted()) =>
+  Effect.gen(function* () {
+    const { events, ...given } = armsOptions(path, model)
+    const error = yield* Effect.flip(resumeArms(of, path, given))
+    expect(events).toEqual([])
+    return error
+  })
+
+/** The contrast with another reward in its second arm. */
+const contrasted = (name: string, score: (c: { readonly text: string }) => number) =>
+  contrast(experiment(), {
+    brief: (arm) => arm.reward(brevity),
+    wordy: (arm) => arm.reward(Reward.make(name, { version: 1, score })),
+  })
 
 describe("arms", () => {
   it.effect.each([
@@ -254,6 +281,122 @@ describe("arms", () => {
       const none = plan({ heldOut: [] })
       expect(yield* Effect.flip(runArms(none, armsOptions(bad)))).toMatchObject({ _tag: "BadInput" })
       expect(existsSync(bad)).toBe(false)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  /** Arms of which one is done and the other has not begun: its folder, and what may be changed in it. */
+  const halfBegun = (of: Plan = plan()) =>
+    Effect.gen(function* () {
+      const path = `${folder()}/arms`
+      yield* runArms(of, armsOptions(path))
+      rmSync(`${path}/arms/wordy`, { recursive: true })
+      return path
+    })
+  const started = "the arms as they were started, since they are compared (or start a new run)"
+
+  it.effect("are refused before any of them runs where one has changed, begun or not", () =>
+    Effect.gen(function* () {
+      const path = yield* halfBegun()
+      expect(yield* refused(plan({ seed: 8 }), path)).toMatchObject({
+        _tag: "BadInput",
+        where: `${path}/arms.json`,
+        found: "brief · wordy: a change of settings.seed: 7 → 8",
+        expected: started,
+      })
+      expect(
+        yield* refused(
+          contrasted("wordier", (c) => c.text.length / 100),
+          path,
+        ),
+      ).toMatchObject({
+        found: 'wordy: a change of stages[1].options.rubric.name: "wordy" → "wordier"',
+      })
+      expect(
+        yield* refused(
+          contrasted("wordy", (c) => c.text.length / 99),
+          path,
+        ),
+      ).toMatchObject({
+        found: "wordy: other code under the same version: wordy@1.score",
+      })
+      expect(existsSync(`${path}/arms/wordy`)).toBe(false)
+      expect(ends(yield* resumeArms(plan(), path, armsOptions(path)))).toEqual([
+        ["brief", "done before"],
+        ["wordy", "Success"],
+      ])
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("whose record has nothing but their digests are refused by those", () =>
+    Effect.gen(function* () {
+      const path = yield* halfBegun()
+      const record = yield* ArmsFolder.readRecord(path)
+      const arms = record.arms.map(({ at, digest, name }) => ({ name, at, digest }))
+      yield* ArmsFolder.writeRecord(path, { ...record, arms })
+      const longer = contrast(experiment(), {
+        brief: (arm) => arm.reward(brevity),
+        wordy: (arm) => arm.reward(Reward.make("wordier", { version: 1, score: () => 1 })),
+      })
+      expect(yield* refused(longer, path)).toMatchObject({
+        found: expect.stringMatching(/^wordy: an experiment of digest [0-9a-f]{16}, which was [0-9a-f]{16}$/),
+      })
+      yield* resumeArms(plan(), path, armsOptions(path))
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("one of which has gone on with a change alone are what it is now", () =>
+    Effect.gen(function* () {
+      const path = `${folder()}/arms`
+      yield* runArms(plan(), armsOptions(path))
+      const longer = plan({ steps: 4 })
+      for (const { experiment: arm, name } of longer.entries) {
+        const { place: _, ...given } = options(path)
+        yield* bare(resume(arm, `${path}/arms/${name}`, { ...given, force: true }))
+      }
+      expect(yield* refused(plan(), path)).toMatchObject({ found: "brief · wordy: a change of settings.steps: 4 → 3" })
+      expect(ends(yield* resumeArms(longer, path, armsOptions(path)))).toEqual([
+        ["brief", "done before"],
+        ["wordy", "done before"],
+      ])
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("are refused under another model or engine before one of them begins", () =>
+    Effect.gen(function* () {
+      const path = yield* halfBegun()
+      const other = changed((lm) => ({ info: { ...lm.info, engine: { ...lm.info.engine, device: "cuda:0" } } }))
+      expect(yield* refused(plan(), path, other)).toMatchObject({
+        where: `${path}/arms/brief/experiment.json`,
+        found: "script on cuda:0 in f32",
+      })
+      expect(existsSync(`${path}/arms/wordy`)).toBe(false)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("lose nothing that lies in the place of one that has no record", () =>
+    Effect.gen(function* () {
+      const path = `${folder()}/arms`
+      const lost = scripted({ failures: { sample: everAfter(5, new Errors.DeviceLost({ reason: "killed" })) } })
+      yield* runArms(plan(), armsOptions(path, lost))
+      const record = readFileSync(`${path}/arms/wordy/experiment.json`)
+      rmSync(`${path}/arms/wordy/experiment.json`)
+      const before = readdirSync(`${path}/arms/wordy`)
+      expect(before).toContain("checkpoints")
+      expect(yield* refused(plan(), path)).toMatchObject({
+        _tag: "BadInput",
+        where: `${path}/arms/wordy`,
+        found: "a folder that is not empty",
+        expected: expect.stringMatching(/^the arm's experiment\.json, with which it goes on, or /),
+      })
+      expect(readdirSync(`${path}/arms/wordy`)).toEqual(before)
+      renameSync(`${path}/arms/wordy`, `${path}/wordy`)
+      writeFileSync(`${path}/arms/wordy`, "mine")
+      expect(yield* refused(plan(), path)).toMatchObject({ where: `${path}/arms/wordy`, found: "a file" })
+      expect(readFileSync(`${path}/arms/wordy`, "utf8")).toBe("mine")
+      rmSync(`${path}/arms/wordy`)
+      renameSync(`${path}/wordy`, `${path}/arms/wordy`)
+      writeFileSync(`${path}/arms/wordy/experiment.json`, record)
+      yield* resumeArms(plan(), path, armsOptions(path))
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 

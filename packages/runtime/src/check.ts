@@ -1,10 +1,10 @@
 /** Everything that can be known of an experiment before a weight is read or a byte is written. */
 import * as Effect from "effect/Effect"
-import { Errors, Experiment, type ModelShape, type Stage } from "hmx"
+import { Errors, Experiment, type ModelShape } from "hmx"
 import type { Locate } from "./dataService.ts"
-import { identify } from "./digest.ts"
+import { identify } from "./identify.ts"
 import { Miswired } from "./Failures.ts"
-import { isEvaluate } from "./measuring.ts"
+import { tasksOf } from "./measuring.ts"
 import { type Planning, planMemory } from "./plan/planMemory.ts"
 import { smallest } from "./plan/smallest.ts"
 import * as Questions from "./Questions.ts"
@@ -19,7 +19,7 @@ export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, mo
     questions,
     memory: of(experiment),
     changes: () => smallest(experiment, of),
-    identity: identify(experiment, questions),
+    identity: yield* identify(experiment, questions, locate),
   }
 })
 
@@ -61,5 +61,3 @@ const heldOut = Effect.fnUntraced(function* (
     expected: `at least one for ${asking.name} (${prompts.kind === "jsonl" ? '"split": "held-out"' : "the option heldOut"})`,
   })
 })
-
-const tasksOf = (stage: Stage.Any) => (isEvaluate(stage) ? stage.options.tasks : [])

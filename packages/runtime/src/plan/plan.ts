@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Evaluate, type Experiment, type Stage } from "hmx"
 import { checked } from "../check.ts"
 import type { Locate } from "../dataService.ts"
-import { identify } from "../digest.ts"
+import { identify } from "../identify.ts"
 import { isEvaluate, measures } from "../measuring.ts"
 import * as Memory from "../Memory.ts"
 import type { Loadable } from "../run.ts"
@@ -115,7 +115,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
   return {
     format: 1,
     name: experiment.name,
-    digest: identify(experiment, questions).digest,
+    digest: (yield* identify(experiment, questions, locate)).digest,
     model: { name: model.name, parameters: shape.parameters, engine: shape.engine ?? "" },
     steps: settings.steps,
     seed: settings.seed,

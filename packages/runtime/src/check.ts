@@ -5,7 +5,8 @@ import type { Locate } from "./dataService.ts"
 import { identify } from "./identify.ts"
 import { Miswired } from "./Failures.ts"
 import { tasksOf } from "./measuring.ts"
-import { type Planning, planMemory } from "./plan/planMemory.ts"
+import { inContext } from "./inContext.ts"
+import { type Planning, planMemory, tokenizerOf } from "./plan/planMemory.ts"
 import { smallest } from "./plan/smallest.ts"
 import * as Questions from "./Questions.ts"
 
@@ -13,7 +14,7 @@ import * as Questions from "./Questions.ts"
  * Checks the wiring, reads the prompts and plans memory; whether the budget holds, `Memory.fit` says, and which `changes` would fit.
  */
 export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, model: Planning, locate: Locate) {
-  const questions = yield* checked(experiment, model.shape, locate)
+  const questions = yield* checked(experiment, model, locate)
   const { of } = yield* planMemory(experiment, model, { everything: false, questions, locate })
   return {
     questions,
@@ -24,12 +25,15 @@ export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, mo
 })
 
 /** The wiring, lengths and questions; the questions. */
-export const checked = Effect.fnUntraced(function* (experiment: Experiment.Any, shape: ModelShape, locate: Locate) {
+export const checked = Effect.fnUntraced(function* (experiment: Experiment.Any, model: Planning, locate: Locate) {
+  const { shape } = model
   const problems = Experiment.problems(experiment)
   if (problems.length > 0) return yield* new Miswired({ problems })
   yield* lengths(experiment, shape)
   const questions = yield* Questions.load(experiment.settings.prompts, locate)
   yield* heldOut(experiment, questions, locate)
+  const tokenizer = yield* tokenizerOf(model)
+  if (tokenizer !== undefined) yield* inContext(experiment, shape.context, questions, tokenizer)
   return questions
 })
 

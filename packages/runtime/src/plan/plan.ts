@@ -65,7 +65,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
   const { locate, model, shown = (folder: string) => folder, store } = options
   const { settings, stages } = experiment
   const { shape } = model
-  const questions = yield* checked(experiment, shape, locate)
+  const questions = yield* checked(experiment, model, locate)
   const { longest, of, rehearsed } = yield* planMemory(experiment, model, { everything: true, questions, locate })
   const memory = of(experiment)
   const most = Memory.most(memory)

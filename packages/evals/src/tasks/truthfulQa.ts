@@ -30,6 +30,7 @@ const columns = {
 } as const
 
 const required = ["question", "best", "correct", "incorrect"] as const
+const header = required.map((name) => columns[name])
 
 /** Answers stand in one cell, parted by semicolons. */
 const list = (cell: string): ReadonlyArray<string> =>
@@ -42,46 +43,40 @@ const bad = (where: string, found: string, expected: string): Result.Result<neve
   Result.fail(new Errors.BadInput({ where, found, expected }))
 
 const fromTable = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput> =>
-  Result.flatMap(
-    csv(
-      file,
-      required.map((name) => columns[name]),
-    ),
-    (rows) => {
-      const docs: Array<Row<Doc>> = []
-      for (const { index, line, value } of rows) {
-        const cell = (names: ReadonlyArray<string>): string | undefined =>
-          names.map((name) => value[name]).find((found) => found !== undefined)
-        for (const name of required)
-          if ((cell(columns[name]) ?? "").trim() === "")
-            return bad(
-              `${file.name}, line ${line}`,
-              `an empty ${columns[name][0]}`,
-              "Question, Best Answer, Correct Answers and Incorrect Answers",
-            )
-        const best = (cell(columns.best) ?? "").trim()
-        const bestFalse = (cell(columns.bestFalse) ?? "").trim()
-        const correct = list(cell(columns.correct) ?? "")
-        const incorrect = list(cell(columns.incorrect) ?? "")
-        if (incorrect.length === 0) return bad(`${file.name}, line ${line}`, "no Incorrect Answers", "at least one")
-        const all = correct.includes(best) ? correct : [best, ...correct]
-        docs.push({
-          line,
-          index,
-          value: {
-            question: (cell(columns.question) ?? "").trim(),
-            mc1: [best, ...incorrect],
-            mc2: {
-              choices: [...all, ...incorrect],
-              labels: [...all.map(() => 1 as const), ...incorrect.map(() => 0 as const)],
-            },
-            binary: bestFalse === "" ? undefined : [best, bestFalse],
+  Result.flatMap(csv(file, header), (rows) => {
+    const docs: Array<Row<Doc>> = []
+    for (const { index, line, value } of rows) {
+      const cell = (names: ReadonlyArray<string>): string | undefined =>
+        names.map((name) => value[name]).find((found) => found !== undefined)
+      for (const name of required)
+        if ((cell(columns[name]) ?? "").trim() === "")
+          return bad(
+            `${file.name}, line ${line}`,
+            `an empty ${columns[name][0]}`,
+            "Question, Best Answer, Correct Answers and Incorrect Answers",
+          )
+      const best = (cell(columns.best) ?? "").trim()
+      const bestFalse = (cell(columns.bestFalse) ?? "").trim()
+      const correct = list(cell(columns.correct) ?? "")
+      const incorrect = list(cell(columns.incorrect) ?? "")
+      if (incorrect.length === 0) return bad(`${file.name}, line ${line}`, "no Incorrect Answers", "at least one")
+      const all = correct.includes(best) ? correct : [best, ...correct]
+      docs.push({
+        line,
+        index,
+        value: {
+          question: (cell(columns.question) ?? "").trim(),
+          mc1: [best, ...incorrect],
+          mc2: {
+            choices: [...all, ...incorrect],
+            labels: [...all.map(() => 1 as const), ...incorrect.map(() => 0 as const)],
           },
-        })
-      }
-      return Result.succeed(docs)
-    },
-  )
+          binary: bestFalse === "" ? undefined : [best, bestFalse],
+        },
+      })
+    }
+    return Result.succeed(docs)
+  })
 
 const Targets = Schema.Struct({
   choices: Schema.NonEmptyArray(Schema.NonEmptyString),

@@ -1,6 +1,6 @@
 /** What the end of a contrast or a sweep prints, wherever its arms ran. */
 import { escape, sideBySide } from "@hmx/report"
-import type { Comparison } from "@hmx/runtime"
+import { type Comparison, lookAtArms } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { armAdapters } from "./armAdapters.ts"
@@ -23,8 +23,7 @@ export const armsEnd = Effect.fnUntraced(function* (end: End, { json }: { readon
       return { made, written: made === undefined ? undefined : yield* writeArmsTable(made) }
     }),
   )
-  if (Result.isFailure(found))
-    process.stderr.write(`the table of benchmarks is left out: ${escape(found.failure.message, 600)}\n`)
+  if (Result.isFailure(found)) noTable(found.failure)
   const { made, written } = Result.getOrElse(found, () => ({ made: undefined, written: undefined }))
   // Records that cannot be read leave the interval that needs none, which the legend tells.
   const comparison = yield* Effect.orElseSucceed(pairedArms(folder, end.comparison, made?.pair), () => end.comparison)
@@ -43,8 +42,20 @@ export const armsEnd = Effect.fnUntraced(function* (end: End, { json }: { readon
   return `\n${parts.join("\n\n")}`
 })
 
+const noTable = ({ message }: { readonly message: string }): void =>
+  void process.stderr.write(`the table of benchmarks is left out: ${escape(message, 600)}\n`)
+
+/** Arms that are done or not, as `hmx runs show` has them. */
+export const armsShown = Effect.fnUntraced(function* (folder: string) {
+  const looked = yield* lookAtArms(folder)
+  const found = yield* Effect.result(armsTable(folder, looked))
+  if (Result.isFailure(found)) noTable(found.failure)
+  const made = Result.getOrElse(found, () => undefined)
+  return armsSides(yield* pairedArms(folder, looked, made?.pair), made)
+})
+
 /** Arms side by side, with the benchmarks' table where there is one. */
-export const armsSides = (comparison: Comparison, made: ArmsTable | undefined): string =>
+const armsSides = (comparison: Comparison, made: ArmsTable | undefined): string =>
   made === undefined
     ? sideBySide(comparison)
     : sideBySide(comparison, `before training, and after it in each arm\n\n${armsText(made)}`)

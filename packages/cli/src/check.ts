@@ -1,7 +1,7 @@
 /** `hmx check FILE…`: what is wrong with pipelines, each finding with file, line and column. Reads no weights. */
 import { applyFixes, asAnnotations, asJson, asText, check as inspect, type Examined, summary } from "@hmx/inspect"
 import { escape } from "@hmx/report"
-import { Memory, planMemory, Questions, silent, unreserved, unreservedText } from "@hmx/runtime"
+import { inContext, Memory, planMemory, Questions, silent, tokenizerOf, unreserved, unreservedText } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { Errors, type Experiment } from "hmx"
@@ -58,13 +58,19 @@ const examine = Effect.fnUntraced(function* (experiment: Experiment.Any, file: s
     return { questions: badInput(read.failure), ...missing(found, model.kind) } satisfies Examined
   const questions = read.success
   if (found._tag === "Failure") return { questions, ...missing(found, model.kind) } satisfies Examined
-  // As `run` plans it, so that both refuse the same.
+  // As `run` takes and plans it, so that both refuse the same.
+  const { shape } = found.success
+  const tokenizer = yield* tokenizerOf(found.success)
+  if (tokenizer !== undefined) {
+    const fits = yield* Effect.result(inContext(experiment, shape.context, questions, tokenizer))
+    if (fits._tag === "Failure") return { questions: fits.failure } satisfies Examined
+  }
   const everything = silent(experiment)
   const { of, rehearsed } = yield* planMemory(experiment, found.success, { everything, locate, questions })
   const plan = yield* Effect.result(Memory.fit(of(experiment)))
   return {
     questions,
-    context: found.success.shape.context,
+    context: shape.context,
     ...(everything
       ? {
           // A stage that answers a rehearsal with an error of its own is no mistake.

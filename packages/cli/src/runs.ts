@@ -4,9 +4,8 @@ import { ArmsFolder, lookAtArms, RunFolder, runState } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { resolve } from "node:path"
-import { armsSides } from "./armsEnd.ts"
-import { armsTable } from "./eval/armsTable.ts"
-import { pairedArms } from "./eval/pairedArms.ts"
+import { armsShown } from "./armsEnd.ts"
+import { otherQuestions } from "./eval/otherQuestions.ts"
 import { shown } from "./paths.ts"
 import { goOnWith } from "./shell.ts"
 import { ending } from "./train.ts"
@@ -56,9 +55,7 @@ export const show = Effect.fnUntraced(function* (options: { readonly run: string
   const folder = shown(resolve(options.run))
   yield* ArmsFolder.notLost(folder)
   if (yield* ArmsFolder.is(folder)) {
-    const looked = yield* lookAtArms(folder)
-    const made = yield* armsTable(folder, looked)
-    process.stdout.write(`${armsSides(yield* pairedArms(folder, looked, made?.pair), made)}\n`)
+    process.stdout.write(`${yield* armsShown(folder)}\n`)
     return
   }
   const { record, standing, step } = yield* look(folder)
@@ -73,6 +70,7 @@ export const show = Effect.fnUntraced(function* (options: { readonly run: string
     process.stdout.write(`${[...head, ...rest].join("\n")}\n`)
     return
   }
-  const text = ending({ ...(yield* RunFolder.readResult(folder)), folder })
+  const result = { ...(yield* RunFolder.readResult(folder)), folder }
+  const text = ending({ ...result, unlike: yield* otherQuestions(result) })
   process.stdout.write(`${head.join("\n")}\n\n${text}`)
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
+import { otherQuestions } from "./eval/otherQuestions.ts"
 import { Ended, endCode, failed, interrupted, isUsers, stoppedEarly } from "./exit.ts"
 import type { Pipeline } from "./loadPipeline.ts"
 import { shown } from "./paths.ts"
@@ -45,8 +46,12 @@ export const train = (
       }),
       Effect.onInterrupt(() => Effect.sync(stopped)),
     )
+    const unlike = yield* otherQuestions(outcome)
+    if (mode.json) for (const said of unlike) process.stderr.write(`${said}\n`)
     view.print(
-      mode.json ? JSON.stringify({ _tag: "Outcome", ...outcome }) : `\n${ending(outcome)}${fromStore(outcome)}`,
+      mode.json
+        ? JSON.stringify({ _tag: "Outcome", ...outcome })
+        : `\n${ending({ ...outcome, unlike })}${fromStore(outcome)}`,
     )
     if (outcome.stopped !== undefined) yield* new Ended({ code: stoppedEarly })
   }).pipe(Effect.scoped)
@@ -70,7 +75,12 @@ export const moreOf = ({ of }: BudgetUsed): string => (of === "time" ? "--max-ti
 
 /** The summary of a finished run; `seconds` is there where the run has just ended, where some steps were `doneBefore`. */
 export const ending = (
-  run: RunFolder.Result & { readonly folder: string; readonly seconds?: number; readonly doneBefore?: number },
+  run: RunFolder.Result & {
+    readonly folder: string
+    readonly seconds?: number
+    readonly doneBefore?: number
+    readonly unlike?: ReadonlyArray<string>
+  },
 ): string => {
   const { adapter, evaluations, folder } = run
   return summary({

@@ -111,6 +111,23 @@ describe("hmx check", () => {
     expect((await hmx(["check", ...fast, join(folder, "a.ts")])).out).toMatch(/ HMX403 .*found 1 prompts to train on; /)
   })
 
+  it("says which question is longer than the model's context, at its line", async () => {
+    const text = pipeline().replace(/Prompts\.inline\([^]*?\n {2}\),/, `Prompts.jsonl("./q.jsonl", { perStep: 1 }),`)
+    const lines = [
+      { id: "a", prompt: "Tea?" },
+      { id: "b", prompt: "Tea and cake? ".repeat(400) },
+    ].map((one) => JSON.stringify(one))
+    const folder = sandbox({
+      "a.ts": text,
+      "q.jsonl": [...lines, '{"id":"c","prompt":"Ice?","split":"held-out"}'].join("\n"),
+    })
+    const { code, out } = await spawned(bin, ["check", ...fast, "a.ts"], folder)
+    expect(out).toMatch(
+      /^q\.jsonl:2:1 HMX404 q\.jsonl:2: found the prompt "b" of \d+ tokens; expected at most 504: the model's context of 512 less Sample's maxNewTokens 8\n/,
+    )
+    expect(code).toBe(1)
+  })
+
   it("says a plan over its budget", async () => {
     const folder = sandbox({
       "a.ts": pipeline({ model: `Model.folder(${JSON.stringify(checkpoint)})` }).replace("1 GiB", "1 MiB"),

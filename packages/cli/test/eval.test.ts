@@ -260,6 +260,12 @@ describe("hmx eval show", () => {
     const one = `${quiz}: all items share one template; the standard errors are those over items`
     expect((await hmx(["eval", "nano", ...args], agreeing)).out).toContain(one)
     expect((await hmx(["eval", "show", `${folder}/e`])).out).toContain(one)
+    await hmx(["eval", "nano", ...args.slice(0, -1), `${folder}/f`], agreeing)
+    const compared = await hmx(["eval", "compare", `${folder}/e`, `${folder}/f`, "--before", `${folder}/e`])
+    expect(compared.out).toMatch(/acc +↓† .* – +–$/m)
+    expect(compared.out).toContain(
+      `\n\n${quiz}: all items share one template, so there is no interval of a difference (–), and standard errors are too small\n\n`,
+    )
     const wrong = await hmx(["eval", "show", `${folder}/e`, "--wrong"])
     expect(wrong).toMatchObject({ code: 2, out: "" })
     expect(wrong.err).toContain("--wrong: found no --task; expected the task whose items are meant, by --task")

@@ -1,6 +1,7 @@
 /** Answers sampled from the policy. */
 import * as Effect from "effect/Effect"
-import { type Chat, Data, LanguageModel, type Reward, Step } from "hmx"
+import { type Chat, Data, Errors, LanguageModel, type Reward, Step } from "hmx"
+import { quote } from "./benchmark/rows.ts"
 
 /** How answers are sampled. Give what the experiment's own Sample stage has. */
 export interface SampleOptions {
@@ -59,13 +60,16 @@ const sampled = (asked: ReadonlyArray<Asked>, options: Required<SampleOptions>) 
       asked,
       ({ id, index, messages }, i) =>
         Effect.gen(function* () {
-          const sampled = yield* lm.sample({
+          const sampling = lm.sample({
             prompt: chats[i] ?? [],
             n: options.answers,
             params: { maxNewTokens: options.maxNewTokens, temperature: options.temperature },
             key: { seed, step: 0, prompt: index },
             by,
           })
+          const sampled = yield* Effect.catchTag(sampling, "BadInput", ({ expected, found, where }) =>
+            Effect.fail(new Errors.BadInput({ where: `the prompt ${quote(id)}, ${where}`, found, expected })),
+          )
           const texts = yield* lm.decode(sampled.map((c) => (c.finish === "stop" ? c.tokens.slice(0, -1) : c.tokens)))
           const question = messages.findLast((message) => message.role === "user")?.content ?? ""
           return sampled.map((c, j): Reward.Completion => ({

@@ -60,25 +60,39 @@ export const groups: { readonly [name: string]: ReadonlyArray<string> } = {
   all: benchmarks.map(({ name }) => name),
 }
 
-/** Changes of one character that make one text another (Levenshtein). */
+/** Slips that make one text another: a character more, less or other, or two neighbours changed about (optimal string alignment). */
 const distance = (a: string, b: string): number => {
+  let before: ReadonlyArray<number> = []
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (const [i, x] of a.split("").entries()) {
     const next = [i + 1]
-    for (const [j, y] of b.split("").entries())
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (x === y ? 0 : 1)))
+    for (const [j, y] of b.split("").entries()) {
+      const isSwapped = i > 0 && j > 0 && x === b[j - 1] && a[i - 1] === y
+      const swapped = isSwapped ? (before[j - 1] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (x === y ? 0 : 1), swapped))
+    }
+    before = row
     row = next
   }
   return row[b.length] ?? 0
 }
 
-/** The benchmark of that name; for one that is not there, BadInput with the name most like it. */
+/** Names of a group's benchmarks that a message has. */
+const shown = 12
+
+/** The benchmark of that name; for a group BadInput with its benchmarks, and for one that is not there with the name most like it. */
 export const byName = (name: string): Result.Result<Benchmark, Errors.BadInput> => {
   const found = [...benchmarks, ...miniatures].find((benchmark) => benchmark.name === name)
   if (found !== undefined) return Result.succeed(found)
   for (const [prefix, make] of families) {
     const rest = name.startsWith(prefix) ? name.slice(prefix.length) : ""
     if (/^[a-z0-9_-]{1,80}$/i.test(rest)) return Result.succeed(make(rest))
+  }
+  const group = Object.hasOwn(groups, name) ? (groups[name] ?? []) : []
+  if (group.length > 0) {
+    const more = group.length > shown ? ` and ${group.length - shown} more` : ""
+    const expected = `one of its benchmarks: ${group.slice(0, shown).join(", ")}${more}`
+    return Result.fail(new Errors.BadInput({ where: "benchmark", found: `the group ${name}`, expected }))
   }
   const names = [
     ...benchmarks.map((benchmark) => benchmark.name),

@@ -17,6 +17,13 @@ describe("benchmarks", () => {
 
   it("ask whether another was meant", () => {
     expect(refused(byName("gms8k"))).toContain("did you mean gsm8k?")
+    // Two neighbours changed about are one slip.
+    expect(refused(byName("bqb"))).toContain("did you mean bbq?")
+    expect(refused(byName("acr"))).toContain("did you mean arc?")
+    expect(refused(byName("truthfulqa"))).toBe(
+      "benchmark: found the group truthfulqa; expected one of its benchmarks: truthfulqa_mc1, truthfulqa_mc2, truthfulqa_binary",
+    )
+    expect(refused(byName("all"))).toMatch(/expected one of its benchmarks: (?:\w+, ){11}\w+ and \d+ more$/)
     expect(refused(byName("truthful_mc1"))).toContain("did you mean truthfulqa_mc1?")
     for (const far of ["foo", "persona_../../etc"]) {
       expect(refused(byName(far))).toContain("the name of a benchmark or a group (`npx hmx data ls` lists them)")

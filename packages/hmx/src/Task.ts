@@ -30,6 +30,8 @@ export interface Task<K extends Kind = Kind> {
   readonly name: string
   readonly version: number
   readonly options: object
+  /** Files that `run` reads by paths relative to the pipeline's file: their content is part of an experiment's identity. Default: none. */
+  readonly files?: ReadonlyArray<string>
   readonly run: Effect.Effect<
     Result,
     OutOfMemory | NonFinite | DeviceLost | RemoteUnavailable | RateLimited | BadInput | Unparseable | StorageFailed,

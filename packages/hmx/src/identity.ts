@@ -49,6 +49,8 @@ const made = new Set([
   "preparedFrom",
   "reads",
   "kept",
+  // Of a task: the runtime, which knows where they lie, has their content in an experiment's identity.
+  "files",
   "tuning",
   "laws",
   "~",

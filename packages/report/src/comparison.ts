@@ -31,6 +31,8 @@ export interface Compared {
     readonly items: number
     readonly sides: ReadonlyArray<{ readonly name: string; readonly items: number }>
   }>
+  /** Further sentences on what the table is of. Default: none. */
+  readonly notes?: ReadonlyArray<string>
   readonly shares: {
     readonly [arm: string]: {
       readonly judged: number
@@ -82,8 +84,8 @@ export const sharesOf = (shares: Compared["shares"]): ReadonlyArray<string> =>
       : `${escape(arm, 20)}: ${improvedOrWithin2.toFixed(1)} % of ${judged} headline figures improved or less than 2 % worse, ${worseThan10.toFixed(1)} % more than 10 % worse`,
   )
 
-/** Sentences on what the table is not of: items that not all sides have, and figures that not all have. */
-export const asides = ({ cuts = [], leftOut }: Compared): ReadonlyArray<string> => {
+/** Sentences on what the table is not of: items that not all sides have, and figures that not all have; and its notes. */
+export const asides = ({ cuts = [], leftOut, notes = [] }: Compared): ReadonlyArray<string> => {
   const tasks = [...new Set(leftOut.map(({ task }) => task))].map((task) => {
     const metrics = leftOut.flatMap((one) => (one.task === task ? [escape(one.metric, 40)] : []))
     return `${escape(task, 100)} (${metrics.length > 3 ? `${metrics.length} figures` : metrics.join(", ")})`
@@ -94,6 +96,7 @@ export const asides = ({ cuts = [], leftOut }: Compared): ReadonlyArray<string> 
       return `${escape(task, 100)}: over the ${items} items that all have (${of.join(", ")})`
     }),
     ...(tasks.length === 0 ? [] : [`left out, as not all have them: ${tasks.join("; ")}`]),
+    ...notes.map((said) => escape(said, 300)),
   ]
 }
 

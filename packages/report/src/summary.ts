@@ -25,6 +25,8 @@ export interface Finished {
   readonly memory?: ReadonlyArray<Held>
   readonly before: ReadonlyArray<Artefact.Report>
   readonly after: ReadonlyArray<Artefact.Report>
+  /** Sentences on what of before and after is not of the same questions. Default: none. */
+  readonly unlike?: ReadonlyArray<string>
 }
 
 /** Its figures are easily taken for more than they are. */
@@ -62,6 +64,9 @@ export const summary = (run: Finished): string => {
     ...(run.stopped === undefined ? [] : [`stopped early, and done: ${escape(run.stopped)}`]),
     ...course(run.rewards),
     `${benchmarks(earlier.measures, later.measures)}\n${legend}`,
+    ...(run.unlike === undefined || run.unlike.length === 0
+      ? []
+      : [run.unlike.map((said) => escape(said, 600)).join("\n")]),
     ...(memory === "" ? [] : [memory]),
     ...(samples === "" ? [] : [`answers before and after\n\n${samples}`]),
     ...(run.model.name === "nano" ? [nano] : []),

@@ -182,6 +182,7 @@ describe("comparison", () => {
           ],
         },
       ],
+      notes: ["quiz: all items\nshare one"],
       leftOut: [
         ...["a", "b", "c", "d"].map((metric) => ({ task: "bbq", metric })),
         { task: "qu\u001b[31miz", metric: "acc" },
@@ -190,6 +191,7 @@ describe("comparison", () => {
     const said = [
       "t: over the 40 items that all have (before has 300, human has 40)",
       String.raw`left out, as not all have them: bbq (4 figures); qu\u001b[31miz (acc)`,
+      "quiz: all items⏎share one",
     ]
     expect(comparison(part)).toContain(`\n\n${said.join("\n")}\n\n`)
     expect(comparisonMarkdown(part)).toContain(said[0])
@@ -208,6 +210,19 @@ describe("comparison", () => {
     )
     expect(comparisonCsv(table, pair)).toContain(
       "acc,higher,yes,4,0.5,0.1,0.6,0.2,3,19.999999999999996,0.1,0.05,0.15,0.01\n",
+    )
+  })
+
+  it("is written as CSV in which no name has control characters, nor a line's end", () => {
+    const arm = "a\u001b[31m\tb\nc"
+    const one = row("acc", 0.5, 0.6)
+    const hostile = { ...table, rows: [{ ...one, arms: { [arm]: one.arms.human } }], shares: { [arm]: shares.human } }
+    const [head] = comparisonCsv(hostile, { ...pair, more: "\r\n", less: "b" }).split("\n")
+    expect(head).toBe(
+      String.raw`task,metric,better,headline,n,before,before stderr,A,A stderr,A n,A change %,⏎ - b,low,high,p`.replaceAll(
+        "A",
+        String.raw`a\u001b[31m\u0009b⏎c`,
+      ),
     )
   })
 

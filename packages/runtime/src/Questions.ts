@@ -8,6 +8,8 @@ import { asBadInput, quote, read } from "./Jsonl.ts"
 export interface Questions {
   readonly train: ReadonlyArray<Artefact.Prompt>
   readonly heldOut: ReadonlyArray<Artefact.Prompt>
+  /** Where each stands (file and line), by its index. */
+  readonly places: ReadonlyArray<string>
 }
 
 const keys = ["id", "prompt", "split"]
@@ -60,7 +62,7 @@ const parted = (questions: ReadonlyArray<Question & { readonly where: string }>)
     first.set(id, where)
     ;(split === "train" ? train : heldOut).push(new Artefact.Prompt({ id, index, messages }))
   }
-  return { train, heldOut }
+  return { train, heldOut, places: questions.map(({ where }) => where) }
 }
 
 const inline = (prompts: Prompts.Inline): Questions =>

@@ -1,11 +1,12 @@
 /** Everything that can be known of an experiment before a weight is read or a byte is written. */
 import * as Effect from "effect/Effect"
-import { Errors, Experiment, type ModelShape, type Stage } from "hmx"
+import { Errors, Experiment, type ModelShape } from "hmx"
 import type { Locate } from "./dataService.ts"
-import { identify } from "./digest.ts"
+import { identify } from "./identify.ts"
 import { Miswired } from "./Failures.ts"
-import { isEvaluate } from "./measuring.ts"
-import { type Planning, planMemory } from "./plan/planMemory.ts"
+import { tasksOf } from "./measuring.ts"
+import { inContext } from "./inContext.ts"
+import { type Planning, planMemory, tokenizerOf } from "./plan/planMemory.ts"
 import { smallest } from "./plan/smallest.ts"
 import * as Questions from "./Questions.ts"
 
@@ -13,23 +14,26 @@ import * as Questions from "./Questions.ts"
  * Checks the wiring, reads the prompts and plans memory; whether the budget holds, `Memory.fit` says, and which `changes` would fit.
  */
 export const check = Effect.fnUntraced(function* (experiment: Experiment.Any, model: Planning, locate: Locate) {
-  const questions = yield* checked(experiment, model.shape, locate)
+  const questions = yield* checked(experiment, model, locate)
   const { of } = yield* planMemory(experiment, model, { everything: false, questions, locate })
   return {
     questions,
     memory: of(experiment),
     changes: () => smallest(experiment, of),
-    identity: identify(experiment, questions),
+    identity: yield* identify(experiment, questions, locate),
   }
 })
 
 /** The wiring, lengths and questions; the questions. */
-export const checked = Effect.fnUntraced(function* (experiment: Experiment.Any, shape: ModelShape, locate: Locate) {
+export const checked = Effect.fnUntraced(function* (experiment: Experiment.Any, model: Planning, locate: Locate) {
+  const { shape } = model
   const problems = Experiment.problems(experiment)
   if (problems.length > 0) return yield* new Miswired({ problems })
   yield* lengths(experiment, shape)
   const questions = yield* Questions.load(experiment.settings.prompts, locate)
   yield* heldOut(experiment, questions, locate)
+  const tokenizer = yield* tokenizerOf(model)
+  if (tokenizer !== undefined) yield* inContext(experiment, shape.context, questions, tokenizer)
   return questions
 })
 
@@ -61,5 +65,3 @@ const heldOut = Effect.fnUntraced(function* (
     expected: `at least one for ${asking.name} (${prompts.kind === "jsonl" ? '"split": "held-out"' : "the option heldOut"})`,
   })
 })
-
-const tasksOf = (stage: Stage.Any) => (isEvaluate(stage) ? stage.options.tasks : [])

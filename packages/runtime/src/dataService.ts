@@ -8,7 +8,10 @@ import type { Questions } from "./Questions.ts"
 /** Where a file lies that a pipeline names, and what messages call it. */
 export type Locate = (file: string | URL) => { readonly path: string; readonly name: string }
 
-export const dataService = Effect.fnUntraced(function* (questions: Questions, locate: Locate) {
+export const dataService = Effect.fnUntraced(function* (
+  questions: Pick<Questions, "train" | "heldOut">,
+  locate: Locate,
+) {
   const fs = yield* FileSystem.FileSystem
   return Data.of({
     jsonl: (file) => {

@@ -3,8 +3,9 @@
  * stages wait for them.
  */
 import * as Effect from "effect/Effect"
-import { Artefact, LanguageModel, Stage, Step } from "hmx"
+import { Artefact, Errors, LanguageModel, Stage, Step } from "hmx"
 import type { Event } from "./Event.ts"
+import { quote } from "./Jsonl.ts"
 import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
@@ -19,6 +20,8 @@ export interface Pipeline {
   readonly emit: (event: Event) => Effect.Effect<void>
   readonly pieces: Pieces
   readonly room: Room
+  /** Where each prompt stands, by its index. */
+  readonly places: ReadonlyArray<string>
   /** Of a run that shares its model with others. */
   readonly hold: Hold<unknown, unknown> | undefined
 }
@@ -40,7 +43,7 @@ export interface Load {
 }
 
 export const flow = Effect.fnUntraced(function* (
-  { emit, group: groupStages, hold, pieces, room, step: stepStages }: Pipeline,
+  { emit, group: groupStages, hold, pieces, places, room, step: stepStages }: Pipeline,
   prompts: ReadonlyArray<Artefact.Prompt>,
   { at, beforeUpdate, finished, inFlight, microBatchGroups }: Load,
 ) {
@@ -77,7 +80,7 @@ export const flow = Effect.fnUntraced(function* (
   })
   const orDropped = (prompt: Artefact.Prompt, place: number) =>
     Effect.catchIf(
-      through(prompt, place),
+      Effect.mapError(through(prompt, place), (answered) => placed(answered, prompt, places)),
       ({ action }: Answered) => action === "drop the group" || action === "leave unscored",
       (answered) => {
         finished.set(place, undefined)
@@ -107,6 +110,15 @@ export const flow = Effect.fnUntraced(function* (
   const [closed] = yield* Effect.all([close, Effect.mapError(pieces.settled, failed)], { concurrency: 2 })
   return closed
 })
+
+/** Input that a group's stage refuses is told by the prompt that it came with. */
+const placed = (answered: Answered, { id, index }: Artefact.Prompt, places: Pipeline["places"]): Answered => {
+  const { action, error, stage } = answered
+  if (!(error instanceof Errors.BadInput)) return answered
+  const { expected, found, where } = error
+  const whose = `${places[index] ?? "prompts"}, ${quote(id)}, ${where}`
+  return new Answered({ action, stage, error: new Errors.BadInput({ where: whose, found, expected }) })
+}
 
 /** It is nobody's stage that failed. */
 const failed = (error: unknown): Answered =>

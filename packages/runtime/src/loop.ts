@@ -74,6 +74,7 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
     emit,
     pieces: run.pieces,
     room: run.room,
+    places: questions.places,
     group: experiment.stages.filter((s) => s.grain === "group"),
     step: experiment.stages.filter((s) => s.grain === "step" && !measures(s)),
   }

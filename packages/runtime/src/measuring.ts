@@ -7,6 +7,9 @@ export const measures = (stage: Stage.Any): boolean => stage.settles !== undefin
 /** Only `Evaluate.stage` makes a stage that settles something, and it checks its options. */
 export const isEvaluate = (stage: Stage.Any): stage is Evaluate => measures(stage)
 
+/** What a stage measures by. */
+export const tasksOf = (stage: Stage.Any) => (isEvaluate(stage) ? stage.options.tasks : [])
+
 const has = ({ n, stderr, value }: Artefact.Measure): boolean =>
   n > 0 && Number.isFinite(value) && Number.isFinite(stderr)
 

@@ -1,12 +1,10 @@
 /** Whether a run goes on with what it began with: its experiment, its code, its model and its engine; and what of them has changed. */
 import * as Effect from "effect/Effect"
 import { Errors, type Experiment, type ModelInfo } from "hmx"
-import type { identify } from "./digest.ts"
+import type { Identity } from "./identify.ts"
 import type * as RunFolder from "./RunFolder.ts"
 import { difference } from "./plan/why.ts"
 import { differences, type Difference, told } from "./store/Key.ts"
-
-type Identity = ReturnType<typeof identify>
 
 /** Changes that are named in a message. */
 const shown = 5

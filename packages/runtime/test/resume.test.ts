@@ -1,12 +1,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
-import { type Loadable, resume, run, RunFolder } from "@hmx/runtime"
+import { type Loadable, plan, resume, run, RunFolder } from "@hmx/runtime"
 import { everAfter } from "@hmx/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Errors, LanguageModel, type ModelInfo } from "hmx"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { experiment, folder, options, scripted } from "./experiment.ts"
+import { experiment, folder, options, scripted, updates } from "./experiment.ts"
 
 /** A run of three steps whose device is lost in the second; its folder. */
 const broken = (keep?: number) =>
@@ -63,6 +63,29 @@ describe("resume", () => {
         found,
         expected: expect.stringMatching(/^script on none in f32, with which the run began: give the engine's flags/),
       })
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.effect("refuses other content of a file that a task names by its path, and names the file", () =>
+    Effect.gen(function* () {
+      const base = folder()
+      const [path, data] = [`${base}/run`, `${base}/items.csv`]
+      const reading = experiment({ tasks: [{ ...updates, files: ["../items.csv", "../none.csv"] }] })
+      const lost = { sample: everAfter(4, new Errors.DeviceLost({ reason: "killed" })) }
+      writeFileSync(data, "a")
+      yield* Effect.flip(run(reading, options(path, scripted({ failures: lost }))))
+      const record = yield* RunFolder.readRecord(path)
+      expect(record.experiment).toMatchObject({ data: { "../none.csv": null } })
+      writeFileSync(data, "b")
+      const o = options(path)
+      expect((yield* Effect.flip(resume(reading, path, o))).message).toMatch(
+        /found a change of data\["\.\.\/items\.csv"\]: "[0-9a-f]{32}" → "[0-9a-f]{32}"; expected the experiment/,
+      )
+      const planned = yield* plan(reading, o)
+      expect(planned.digest).not.toBe(record.digest)
+      writeFileSync(data, "a")
+      expect((yield* plan(reading, o)).digest).toBe(record.digest)
+      expect((yield* resume(reading, path, o)).digest).toBe(record.digest)
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path"
 import { shown } from "../paths.ts"
 import { quotePath } from "../shell.ts"
 import { writeExport } from "./exports.ts"
+import { inCommon } from "./inCommon.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
 import { type Named, type PaperTable, paperTable } from "./paperTable.ts"
 
@@ -34,9 +35,14 @@ export const armsTable = Effect.fnUntraced(function* (folder: string, { arms, ki
     const of = folders[i] ?? folder
     return Effect.map(loadEvaluation(of, step), (evaluation) => ({ name, folder: of, evaluation }))
   })
-  const made = paperTable(before, after)
+  // Data may have been changed while arms were at work, or an arm have gone on with other data by --force.
+  const { cuts, sides } = yield* Effect.fromResult(
+    inCommon([{ name: "before", folder: folders[0] ?? folder, evaluation: before }, ...after]),
+  )
+  const [base, ...same] = sides
+  const made = paperTable(base?.evaluation ?? before, same)
   if (made === undefined) return undefined
-  const found: ArmsTable = { ...made, folder, arms: after, before }
+  const found: ArmsTable = { ...made, table: { ...made.table, cuts }, folder, arms: after, before }
   return found
 })
 

@@ -1,7 +1,8 @@
 /** The paper's table of arms: before, each arm with its change in percent, the shares, and what the first two are apart, item by item. */
 import { compare, pairedBootstrap, type Table } from "@hmx/evals"
-import type { Apart, Evaluation, Pair } from "@hmx/report"
+import type { Apart, Compared, Evaluation, Pair } from "@hmx/report"
 import { metricsOf, outcomes } from "./metricsOf.ts"
+import { oneTemplates } from "./oneTemplate.ts"
 
 /** An arm and what it measured after training. */
 export interface Named {
@@ -10,14 +11,14 @@ export interface Named {
 }
 
 export interface PaperTable {
-  readonly table: Table
+  readonly table: Table & Pick<Compared, "cuts" | "notes">
   /** Of the first two arms, where there are two. */
   readonly pair: Pair | undefined
 }
 
 /**
- * Undefined where no figure is there before and in every arm. All sides are of the same items, as the arms of one run are; others are cut
- * down to these before (`inCommon`).
+ * Undefined where no figure is there before and in every arm. All sides are of the same items: others are cut down to these before
+ * (`inCommon`).
  */
 export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): PaperTable | undefined => {
   const table = compare(
@@ -26,7 +27,8 @@ export const paperTable = (before: Evaluation, after: ReadonlyArray<Named>): Pap
   )
   if (table.rows.length === 0) return undefined
   const [more, less] = after
-  return { table, pair: more === undefined || less === undefined ? undefined : apart(more, less) }
+  const notes = oneTemplates(before.tasks)
+  return { table: { ...table, notes }, pair: more === undefined || less === undefined ? undefined : apart(more, less) }
 }
 
 const measures = (evaluation: Evaluation) => evaluation.tasks.flatMap((task) => task.measures)

@@ -75,6 +75,12 @@ const words = (message: string): ReadonlyArray<string> =>
     .split(" | ")
     .map((one) => plain.get(one) ?? one)
 
+/** A value as its file has it. Of a number that is too great for one, such as 1e999, JSON has no word. */
+const shownOf = (found: unknown): string => {
+  if (typeof found === "number" && !Number.isFinite(found)) return "a number beyond what 64 bits hold"
+  return found === undefined ? "nothing" : (JSON.stringify(found) ?? "nothing")
+}
+
 /** The misfit of a value that the schema refuses; of several forms of it those that it fits best. */
 export const misfit = (schema: Schema.ConstraintDecoder<unknown>, value: unknown, issue: SchemaIssue.Issue): Misfit => {
   const all = leaves(issue)
@@ -97,7 +103,7 @@ export const misfit = (schema: Schema.ConstraintDecoder<unknown>, value: unknown
   const found = first === undefined || first.path.length === 0 ? value : at(value, first.path)
   return {
     field: fields.join(" or "),
-    found: found === undefined ? "nothing" : (JSON.stringify(found) ?? "nothing"),
+    found: shownOf(found),
     expected: listed([...new Set(meant.flatMap(wanted))]),
   }
 }

@@ -51,12 +51,24 @@ export const jsonObject = ({ name, text }: File): Read<ReadonlyArray<Row & { rea
     : Result.succeed(members.map(([key, member], index) => ({ key, line: 1, index, value: member as unknown })))
 }
 
-/** Rows of a CSV file with a header, as objects. */
-export const csv = ({ name, text }: File): Read<ReadonlyArray<Row<{ readonly [column: string]: string }>>> => {
+/**
+ * Rows of a CSV file with a header, as objects. Of the names of each of `columns` the header must have one; the first of them is what a
+ * message calls it.
+ */
+export const csv = (
+  { name, text }: File,
+  columns: ReadonlyArray<ReadonlyArray<string>> = [],
+): Read<ReadonlyArray<Row<{ readonly [column: string]: string }>>> => {
   const parsed = parseCsv(text)
   if (parsed.open !== undefined) return bad(`${name}, line ${parsed.open}`, '"', "a quotation that ends")
   const [header, ...rows] = parsed.rows
   if (header === undefined || rows.length === 0) return bad(name, "no row", "CSV with a header and an item a row")
+  const named = new Set(header.cells.map((column) => column.trim()))
+  const missing = columns.find((names) => !names.some((column) => named.has(column)))
+  if (missing !== undefined) {
+    const wanted = columns.map(([column]) => column).join(", ")
+    return bad(`${name}, line ${header.line}`, `no column ${missing[0] ?? ""}`, `a header with ${wanted}`)
+  }
   const found: Array<Row<{ readonly [column: string]: string }>> = []
   for (const { cells, line } of rows) {
     if (cells.length !== header.cells.length)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { Data, Errors, type Task } from "hmx"
 import type { Benchmark, File, Item } from "./Benchmark.ts"
-import { contentOf } from "../data/contentOf.ts"
+import { contentOf, isPath } from "../data/contentOf.ts"
 import { type Evaluated, evaluate } from "./evaluate.ts"
 import { quote } from "./rows.ts"
 import { checkSubset, type Subset, subset } from "./subset.ts"
@@ -23,7 +23,7 @@ export interface BenchmarkTask extends Task.Task<"benchmark"> {
 }
 
 /**
- * Measures a policy on a benchmark. Its identity has the content of files that URLs name, and not their place. Throws a RangeError where
+ * Measures a policy on a benchmark. Its identity has the content of its files; of those that URLs name it does not have the place. Throws a RangeError where
  * `limit` or `sample` is no whole number of at least 1, or both are given; a data file of another format is BadInput in the run.
  */
 export const task = (
@@ -31,6 +31,7 @@ export const task = (
   { file, limit, prompt = benchmark.prompt, sample, shots }: BenchmarkOptions,
 ): BenchmarkTask => {
   checkSubset({ limit, sample })
+  const from = [...(isList(file) ? file : [file]), ...(shots === undefined ? [] : [shots])]
   const asked: Benchmark = { ...benchmark, prompt }
   const run = Effect.gen(function* () {
     const data = yield* Data
@@ -51,6 +52,7 @@ export const task = (
       ...(limit === undefined ? {} : { limit }),
       ...(sample === undefined ? {} : { sample }),
     },
+    files: from.filter(isPath),
     run,
   }
 }

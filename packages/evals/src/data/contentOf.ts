@@ -9,12 +9,15 @@ export interface Content {
   readonly sha256: string | null
 }
 
+/** A path, which is relative to the pipeline's file. */
+export const isPath = (file: string | URL): file is string => typeof file === "string" && !file.startsWith("file:")
+
 /**
  * The content of a file that is named by a URL, so that an experiment is the same one wherever its data lie. A path that is relative to
- * the pipeline's file stands for itself: it moves with the pipeline.
+ * the pipeline's file stands for itself: it moves with the pipeline, and the runtime reads its content (`files` of a task).
  */
 export const contentOf = (file: string | URL): string | Content => {
-  if (typeof file === "string" && !file.startsWith("file:")) return file
+  if (isPath(file)) return file
   const path = fileURLToPath(file)
   const name = path.split("/").at(-1) ?? ""
   try {

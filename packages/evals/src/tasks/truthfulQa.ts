@@ -29,6 +29,9 @@ const columns = {
   incorrect: ["Incorrect Answers"],
 } as const
 
+const required = ["question", "best", "correct", "incorrect"] as const
+const header = required.map((name) => columns[name])
+
 /** Answers stand in one cell, parted by semicolons. */
 const list = (cell: string): ReadonlyArray<string> =>
   cell
@@ -40,16 +43,16 @@ const bad = (where: string, found: string, expected: string): Result.Result<neve
   Result.fail(new Errors.BadInput({ where, found, expected }))
 
 const fromTable = (file: File): Result.Result<ReadonlyArray<Row<Doc>>, Errors.BadInput> =>
-  Result.flatMap(csv(file), (rows) => {
+  Result.flatMap(csv(file, header), (rows) => {
     const docs: Array<Row<Doc>> = []
     for (const { index, line, value } of rows) {
       const cell = (names: ReadonlyArray<string>): string | undefined =>
         names.map((name) => value[name]).find((found) => found !== undefined)
-      for (const name of ["question", "best", "correct", "incorrect"] as const)
+      for (const name of required)
         if ((cell(columns[name]) ?? "").trim() === "")
           return bad(
             `${file.name}, line ${line}`,
-            cell(columns[name]) === undefined ? `no column ${columns[name][0]}` : `an empty ${columns[name][0]}`,
+            `an empty ${columns[name][0]}`,
             "Question, Best Answer, Correct Answers and Incorrect Answers",
           )
       const best = (cell(columns.best) ?? "").trim()

@@ -150,7 +150,10 @@ describe("a benchmark's task", () => {
     expect(limited).toMatchObject({ kind: "benchmark", name: "persona_feels", version: 0 })
     // No such file: the run says so.
     expect(limited.options).toEqual({ file: { name: "items.jsonl", sha256: null }, prompt: "text", limit: 1 })
-    expect(task(feels, { file: "./items.jsonl" }).options).toEqual({ file: "./items.jsonl", prompt: "text" })
+    const named = task(feels, { file: ["./items.jsonl", new URL("file:///more.jsonl")], shots: "./shots.jsonl" })
+    expect(named.options).toMatchObject({ file: ["./items.jsonl", { name: "more.jsonl" }], prompt: "text" })
+    // Of these the runtime, which knows where they lie, has the content in the identity.
+    expect(named.files).toEqual(["./items.jsonl", "./shots.jsonl"])
     expect(() => task(feels, { file, limit: 0 })).toThrow(RangeError)
     const sampled = task(feels, { file, sample: 1 })
     expect(sampled.options).toMatchObject({ sample: 1 })

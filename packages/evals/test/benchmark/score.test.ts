@@ -50,6 +50,10 @@ describe("score", () => {
     )
     expect(said({ id: 0, scores: [] })).toContain("outputs.jsonl, line 1")
     expect(said({ id: 0, scores: ["1"] })).toContain("outputs.jsonl, line 1")
+    const great = { name: "outputs.jsonl", text: '{"id": 0, "scores": [-1, 1e999]}' }
+    expect(refused(score(sycophancy.nlpSurvey, [], great))).toBe(
+      "outputs.jsonl, line 1, field scores.1: found a number beyond what 64 bits hold; expected a number",
+    )
     expect(refused(score(gsm8k, two, { name: "o", text: '{"id":0,"output":"x"}\n{"id":1,' }))).toBe(
       'o, line 2: found {"id":1,; expected one JSON value on the line',
     )

@@ -10,7 +10,7 @@ const interval = ({ stderr, value }: { readonly value: number; readonly stderr: 
 })
 
 /** A plain value. `change` is in percent of before, null where before is 0; `apart` is null where no items were kept. */
-export const comparisonJson = ({ cuts = [], leftOut, rows, shares }: Compared, pair?: Pair) => ({
+export const comparisonJson = ({ cuts = [], leftOut, notes = [], rows, shares }: Compared, pair?: Pair) => ({
   figures: rows.map((row) => {
     const apart = apartOf(pair, row)
     return {
@@ -39,8 +39,9 @@ export const comparisonJson = ({ cuts = [], leftOut, rows, shares }: Compared, p
             },
     }
   }),
-  /** Tasks over the items that all sides have alone, and figures that not all sides have. */
+  /** Tasks over the items that all sides have alone, figures that not all sides have, and further sentences. */
   cuts,
   leftOut,
+  notes,
   shares,
 })

@@ -1,7 +1,7 @@
 /** Whether the arms that go on are those that were started: all of them are looked at before any of them runs. */
 import * as Effect from "effect/Effect"
 import { Errors } from "hmx"
-import type { identify } from "../digest.ts"
+import type { Identity } from "../identify.ts"
 import * as RunFolder from "../RunFolder.ts"
 import { runState } from "../runState.ts"
 import { changeOf } from "../same.ts"
@@ -10,7 +10,7 @@ import * as ArmsFolder from "./ArmsFolder.ts"
 /** An arm as the pipeline's file has it now. */
 export interface ArmNow {
   readonly name: string
-  readonly identity: ReturnType<typeof identify>
+  readonly identity: Identity
 }
 
 type Was = ArmsFolder.Record["arms"][number]

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Evaluate, type Experiment, type Stage } from "hmx"
 import { checked } from "../check.ts"
 import type { Locate } from "../dataService.ts"
-import { identify } from "../digest.ts"
+import { identify } from "../identify.ts"
 import { isEvaluate, measures } from "../measuring.ts"
 import * as Memory from "../Memory.ts"
 import type { Loadable } from "../run.ts"
@@ -66,7 +66,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
   const { locate, model, shown = (folder: string) => folder, store } = options
   const { settings, stages } = experiment
   const { shape } = model
-  const questions = yield* checked(experiment, shape, locate)
+  const questions = yield* checked(experiment, model, locate)
   const { longest, of, rehearsed } = yield* planMemory(experiment, model, { everything: true, questions, locate })
   const memory = of(experiment)
   const most = Memory.most(memory)
@@ -116,7 +116,7 @@ export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, opt
   return {
     format: 1,
     name: experiment.name,
-    digest: identify(experiment, questions).digest,
+    digest: (yield* identify(experiment, questions, locate)).digest,
     model: { name: model.name, parameters: shape.parameters, engine: shape.engine ?? "" },
     steps: settings.steps,
     seed: settings.seed,

@@ -16,6 +16,10 @@ export interface Planning {
   readonly plans?: string
 }
 
+/** The model's tokenizer, where it can be read without the weights. */
+export const tokenizerOf = ({ tokenizer }: Planning): Effect.Effect<Tokenizer | undefined> =>
+  tokenizer === undefined ? Effect.succeed(tokenizer) : Effect.orElseSucceed(tokenizer, () => undefined)
+
 /**
  * Tokens of the longest prompt. Exact for the longest texts, and by their bytes for more than a plan has time for; no text has more tokens
  * than bytes.
@@ -45,7 +49,7 @@ export const planMemory = Effect.fnUntraced(function* (
   }: { readonly everything: boolean; readonly locate: Locate; readonly questions: Questions },
 ) {
   const { shape } = model
-  const found = model.tokenizer && (yield* Effect.orElseSucceed(model.tokenizer, () => undefined))
+  const found = yield* tokenizerOf(model)
   const tokenizer = found ?? bytewise
   const longest = longestPrompt([...questions.train, ...questions.heldOut], tokenizer)
   const rehearsed =

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { Artefact, Data, Errors, type Experiment, LanguageModel, type Stage, Step } from "hmx"
 import { check } from "../check.ts"
 import { dataService } from "../dataService.ts"
-import { identify } from "../digest.ts"
+import { identify } from "../identify.ts"
 import { draw } from "../Draw.ts"
 import { type BudgetUsed, gaveUp, Meant, RunFailed } from "../Failures.ts"
 import { adapter } from "../loop.ts"
@@ -165,7 +165,7 @@ const replaying = <E>(experiment: Experiment.Any, run: string, options: ReplayOp
       return yield* new Errors.BadInput({ where: Used.path(run), found: "no stored rollouts", expected })
     }
     const replaced = experiment.stages.map((stage) => again.find(({ name }) => name === stage.name) ?? stage)
-    const now = identify({ ...experiment, stages: replaced }, questions)
+    const now = yield* identify({ ...experiment, stages: replaced }, questions, locate)
     const changed = told(differences(record.experiment, now.experiment)).map(
       ({ field, now: to = null, was = null }) => ({
         field,

@@ -7,7 +7,7 @@ import type { Seen } from "./Entry.ts"
 import { hash } from "./Key.ts"
 
 /** Digest of the file at a path; empty where it cannot be read. */
-const digestAt = Effect.fnUntraced(function* (path: string) {
+export const digestAt = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.match(fs.readFile(path), { onSuccess: hash, onFailure: () => "" })
 })

@@ -157,6 +157,12 @@ export interface Difference {
 /** Most differences that are told. */
 const most = 20
 
+/** A member's path; of a key that would look like several, such as a file's, in brackets. */
+const member = (at: string, key: string): string => {
+  if (key.includes("/")) return `${at}[${JSON.stringify(key)}]`
+  return at === "" ? key : `${at}.${key}`
+}
+
 /** The fields in which two values differ, in the order of `now`. */
 export const differences = (was: unknown, now: unknown): ReadonlyArray<Difference> => {
   const found: Array<Difference> = []
@@ -169,7 +175,7 @@ export const differences = (was: unknown, now: unknown): ReadonlyArray<Differenc
     }
     const [left, right] = [new Map<string, Json>(Object.entries(a)), new Map<string, Json>(Object.entries(b))]
     for (const key of new Set([...right.keys(), ...left.keys()])) {
-      walk(left.get(key), right.get(key), Array.isArray(b) ? `${at}[${key}]` : at === "" ? key : `${at}.${key}`)
+      walk(left.get(key), right.get(key), Array.isArray(b) ? `${at}[${key}]` : member(at, key))
     }
   }
   walk(plain(was), plain(now), "")

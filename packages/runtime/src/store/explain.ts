@@ -7,7 +7,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { Artefact, Evaluate, type Experiment, type ModelInfo } from "hmx"
 import type { Locate } from "../dataService.ts"
-import { digest, identify } from "../digest.ts"
+import { digest } from "../digest.ts"
+import { identify } from "../identify.ts"
 import { draw } from "../Draw.ts"
 import { isEvaluate, measures } from "../measuring.ts"
 import * as RunFolder from "../RunFolder.ts"
@@ -93,7 +94,8 @@ export const explain = Effect.fnUntraced(function* (experiment: Experiment.Any, 
       : steps * (stage.grain === "group" ? prompts.perStep : 1)
     return { total, cached: 0, why: undefined as Why | undefined }
   })
-  const unfinished = yield* unfinishedRun(roots, identify(experiment, questions).digest)
+  const { digest: same } = yield* identify(experiment, questions, options.locate)
+  const unfinished = yield* unfinishedRun(roots, same)
   /** What nobody has made yet, and what waits for it, is what an unfinished run of the same will make. */
   const reached = (why: Why): Why => {
     let first: Why | undefined = why

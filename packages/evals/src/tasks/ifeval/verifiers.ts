@@ -75,9 +75,18 @@ const stars = (response: string): number => {
 /** The divider of paragraphs. */
 const divider = new RegExp(`[${space}]?\\*\\*\\*[${space}]?`)
 
-/** Python's reader of JSON knows three numbers more. */
-const numbers = (json: string): string =>
-  json.replaceAll(/"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs, (found) => (found.startsWith('"') ? found : "0"))
+/** Digits of a whole number from which on Python does not read it. */
+const mostDigits = 4300
+
+/**
+ * What Python's reader of JSON takes, as JSON: it knows three numbers more, and none of very many digits. A word in a number's place is one
+ * wherever it stands, so that "1NaN" is as little JSON as before. A string that does not end is passed over to the end.
+ */
+const fromPython = (json: string): string =>
+  json.replaceAll(/"(?:[^"\\]|\\.)*"?|NaN|-?Infinity|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/gs, (found) => {
+    if (/^(?:NaN|-?Infinity)$/.test(found)) return "null"
+    return found.length > mostDigits && /^\d+$/.test(found) ? "a number of too many digits" : found
+  })
 
 const dashes = (response: string): number =>
   response.split("\n").filter((line) => trimStart(line).startsWith("-")).length
@@ -209,7 +218,7 @@ export const verifiers: { readonly [id: string]: Make } = {
       .replace(/^```JSON/, "")
       .replace(/^```/, "")
       .replace(/```$/, "")
-    return Result.isSuccess(Result.try((): unknown => JSON.parse(numbers(trim(text)))))
+    return Result.isSuccess(Result.try((): unknown => JSON.parse(fromPython(trim(text)))))
   }),
   "detectable_format:title": plain((response) =>
     response.split("\n").some((line) => {

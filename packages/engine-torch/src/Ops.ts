@@ -125,17 +125,22 @@ export class Ops implements TapeOps {
   ): A {
     const { tape, ledger } = this
     if (tape === undefined) return ledger.scope(run)
-    const { setGradMode } = this.dispatcher.natives
-    this.tape = undefined
-    setGradMode(false)
-    try {
+    return this.under(undefined, () => {
       const outputs = ledger.scope(run)
       if (inputs.some((t) => tape.tracks(t)))
         tape.custom(inputs, saved(outputs), outputs.slice(0, differentiable), pull)
       return outputs
+    })
+  }
+
+  /** Runs `body` under a tape, or under none, and goes back to the one that it was under. */
+  under<A>(tape: Tape | undefined, body: () => A): A {
+    const before = this.tape
+    this.tape = tape
+    try {
+      return this.dispatcher.recording(tape !== undefined, body)
     } finally {
-      setGradMode(true)
-      this.tape = tape
+      this.tape = before
     }
   }
 

@@ -149,10 +149,12 @@ export class Tape {
 
   /** Ends the recording: everything loses its history. Returns what takes each output's cotangent; undefined for a constant. */
   finish(outputs: ReadonlyArray<Handle>): ReadonlyArray<((cotangent: Handle) => void) | undefined> {
-    const { dispatcher } = this.#ops
+    const { detach, dispatcher } = this.#ops
+    // A cotangent that another recording follows is a constant here.
+    const plain = ({ native, place }: Handle) => (place === undefined ? dispatcher.copy(native) : detach(native))
     const takers = outputs.map((t) => {
       const arrived = this.#destination(t)
-      return arrived && ((cotangent: Handle) => void arrived.push(this.#hold(dispatcher.copy(cotangent.native))))
+      return arrived && ((cotangent: Handle) => void arrived.push(this.#hold(plain(cotangent))))
     })
     this.forget()
     return takers
@@ -239,7 +241,7 @@ export class Tape {
   }
 
   #back({ roots, leaves }: Segment): void {
-    const { backward, join } = this.#ops
+    const { backward, dispatcher, join } = this.#ops
     const pairs = roots.flatMap(({ native, arrived }) => {
       const gradient = this.#sum(arrived)
       return gradient === undefined ? [] : [{ native, gradient }]
@@ -250,21 +252,12 @@ export class Tape {
     if (pairs.length === 1) backward(first.native, first.gradient, inputs)
     else {
       const gradient = this.#hold(join(pairs.map((p) => p.gradient)))
-      const root = this.#hold(this.#recording(() => join(pairs.map((p) => p.native))))
+      const root = this.#hold(dispatcher.recording(true, () => join(pairs.map((p) => p.native))))
       backward(root, gradient, inputs)
       this.#drop(root)
       this.#drop(gradient)
     }
     for (const { gradient } of pairs) this.#drop(gradient)
-  }
-  #recording<A>(body: () => A): A {
-    const { setGradMode } = this.#ops.dispatcher.natives
-    setGradMode(true)
-    try {
-      return body()
-    } finally {
-      setGradMode(false)
-    }
   }
 
   /** Adds up and empties; undefined where nothing arrived. */

@@ -315,23 +315,19 @@ export class TorchEngine implements Engine {
     const xs = inputs.map((t) => this.#own(t, at))
     const ps = params.map((t) => this.#own(t, at))
     const tape = new Tape(ops, [...xs, ...ps])
-    const { setGradMode } = this.#dispatcher.natives
-    ops.tape = tape
-    setGradMode(true)
     try {
-      const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
-      return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
-        const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
-        checkShape(g, output.shape, at, "a cotangent")
-        return g
+      return ops.under(tape, () => {
+        const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
+        return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
+          const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
+          checkShape(g, output.shape, at, "a cotangent")
+          return g
+        })
       })
     } catch (error) {
       tape.forget()
       tape.release()
       throw error
-    } finally {
-      setGradMode(false)
-      ops.tape = undefined
     }
   }
   sumSquares(xs: ReadonlyArray<Tensor>): number {

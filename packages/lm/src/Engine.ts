@@ -101,7 +101,7 @@ export interface Vjp {
   readonly outputs: ReadonlyArray<Tensor>
   /**
    * One use; releases what the forward kept. A cotangent has its output's shape. Gradients of inputs without any influence
-   * (and of integer inputs) are `undefined`.
+   * (and of integer inputs) are `undefined`. While another `vjp` records, gradients are constants to it.
    */
   readonly pullback: (cotangents: ReadonlyArray<Tensor>) => {
     readonly inputs: ReadonlyArray<Tensor | undefined>

@@ -454,6 +454,116 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           expect(g && [...e.download(g)]).toEqual([6 * 9, 6 * 25])
         })
       })
+      test("a pullback while another function is recorded gives both the right gradients", () => {
+        clean(() => {
+          const [t, u, c] = [
+            random([2, 3], 1),
+            random([2, 3], 2),
+            upload(
+              e,
+              build([2, 3], () => 1),
+            ),
+          ]
+          const [table, targets] = [random([5, 3], 3), ints(e, [4, 0])]
+          const inner = () =>
+            e.vjp(
+              ([x = t]) => {
+                const parts = [e.mul(x, x), e.scale(x, 3)]
+                return [...parts, e.logProbs(x, table, targets, { chunk: 1 }).logprobs]
+              },
+              [t],
+              [],
+            )
+          const ones = upload(
+            e,
+            build([2], () => 1),
+          )
+          const alone = inner()
+            .pullback([c, c, ones])
+            .inputs.map((g) => g && numbers(g))
+          const first = inner()
+          let within: ReadonlyArray<Tensor | undefined> = []
+          const v = e.vjp(
+            ([x = u]) => {
+              const square = e.mul(x, x)
+              within = first.pullback([c, c, ones]).inputs
+              for (const g of within) if (g !== undefined) e.keep(g)
+              const more = e.scale(x, 7)
+              return [square, more, e.logProbs(x, table, targets, { chunk: 1 }).logprobs]
+            },
+            [u],
+            [],
+          )
+          const none = upload(
+            e,
+            build([2], () => 0),
+          )
+          const [g] = v.pullback([c, c, none]).inputs
+          close(e.download(g ?? c), { shape: [2, 3], data: numbers(u).map((x) => 2 * x + 7) }, "gradient around")
+          expect(within.map((t) => t && numbers(t))).toEqual(alone)
+          e.free(...within)
+        })
+      })
+      test("a cotangent that another recording follows is a constant", () => {
+        clean(() => {
+          const [t, u, c] = [
+            random([2, 3], 1),
+            random([2, 3], 2),
+            upload(
+              e,
+              build([2, 3], () => 1),
+            ),
+          ]
+          const inner = e.vjp(([x = t]) => [e.mul(x, x), x], [t], [])
+          const v = e.vjp(
+            ([x = u]) => {
+              const [g = c] = inner.pullback([e.scale(x, 2), e.mul(x, x)]).inputs
+              return [e.mul(g, x)]
+            },
+            [u],
+            [],
+          )
+          const [a, b] = [numbers(t), numbers(u)]
+          const g = b.map((x, i) => 2 * x * 2 * (a[i] ?? 0) + x * x)
+          const [found = c] = v.pullback([c]).inputs
+          close(e.download(found), { shape: [2, 3], data: g }, "gradient")
+        })
+      })
+      test("another engine's vjp inside leaves the recording as it is", async () => {
+        const other = await make()
+        try {
+          clean(() => {
+            const [u, c] = [
+              random([2, 2]),
+              upload(
+                e,
+                build([2, 2], () => 1),
+              ),
+            ]
+            const [t, one] = [
+              other.upload(Float32Array.of(3), [1], "f32"),
+              other.upload(Float32Array.of(1), [1], "f32"),
+            ]
+            let inside: ReadonlyArray<number> = []
+            const v = e.vjp(
+              ([x = u]) => {
+                const twice = e.scale(x, 2)
+                const w = other.vjp(([y = t]) => [other.mul(y, y)], [t], [])
+                const [g = t] = w.pullback([one]).inputs
+                inside = [...other.download(g)]
+                return [e.mul(twice, x)]
+              },
+              [u],
+              [],
+            )
+            const [g = c] = v.pullback([c]).inputs
+            close(e.download(g), { shape: [2, 2], data: numbers(u).map((x) => 4 * x) }, "gradient")
+            expect(inside).toEqual([6])
+          })
+        } finally {
+          other.close()
+        }
+      })
       test("can be used once", () => {
         misused(() => {
           const v = e.vjp(([t]) => (t === undefined ? [] : [e.scale(t, 2)]), [random([2])], [])

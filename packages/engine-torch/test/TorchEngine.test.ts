@@ -49,6 +49,42 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
   }
   const numbers = (t: Tensor | undefined): ReadonlyArray<number> => (t === undefined ? [] : [...e.download(t)])
 
+  test("Σ x² widens some rows at one time, and counts them", () => {
+    clean(() => {
+      const n = 3 * 2 ** 20 + 5
+      const data = Float32Array.from({ length: n }, (_, i) => ((i * 37) % 101) / 50 - 1)
+      const wanted = data.reduce((sum, x) => sum + x * x, 0)
+      const flat = e.upload(data, [n], "f32")
+      const [some, turned] = [
+        e.reshape(flat, [1, n]),
+        e.transpose(e.reshape(e.slice(flat, 0, 0, n - 5), [3, 2 ** 20]), [1, 0]),
+      ]
+      const rest = data.subarray(n - 5).reduce((sum, x) => sum + x * x, 0)
+      for (const [x, sum] of [
+        [flat, wanted],
+        [some, wanted],
+        [turned, wanted - rest],
+      ] as const) {
+        e.resetPeak()
+        const before = e.memory().bytes
+        expect(e.sumSquares([x]) / sum).toBeCloseTo(1, 9)
+        const more = e.memory().peak - before
+        expect(more).toBeGreaterThanOrEqual(8 * 2 ** 18)
+        expect(more).toBeLessThanOrEqual(16 * 2 ** 20)
+      }
+    })
+  })
+
+  test("a piece of a file that is kept is empty when its reader has returned", () => {
+    clean(() => {
+      const kept: Array<Uint8Array> = []
+      const file = { path: process.execPath, offset: 0, read: () => {} }
+      const t = e.fromFile(file, [4096], "f32", (bytes) => kept.push(bytes))
+      e.free(t)
+      expect(kept.map(({ length }) => length)).toEqual([0])
+    })
+  })
+
   describe("weights of a narrow type", () => {
     test("take two bytes a number", () => {
       clean(() => {

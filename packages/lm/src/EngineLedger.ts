@@ -106,6 +106,17 @@ export abstract class EngineLedger<H extends EngineTensor> {
     if (storage.users === 0) this.#bytes -= storage.bytes
   }
 
+  /** Counts bytes that a library takes for its own while `body` runs. */
+  during<A>(bytes: number, body: () => A): A {
+    const storage = { bytes, users: 0 }
+    this.use(storage)
+    try {
+      return body()
+    } finally {
+      this.unuse(storage)
+    }
+  }
+
   /** Frees a handle; freeing twice is allowed (a scope may free what was freed by hand). */
   free(t: H): void {
     if (!t.live) return

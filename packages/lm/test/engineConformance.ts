@@ -2,7 +2,7 @@
  * What every engine must do, as tests over any of them: each operation and each gradient against references in f64 on the
  * host (gradients by central differences of the reference), ownership, and the errors of misuse.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { DType, Engine, EngineOptions, Tensor } from "@hmx/lm"
@@ -41,6 +41,13 @@ const adam = { learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1, weightDecay:
 const refuse = (): void => {
   throw new Error("refused")
 }
+
+/** A file that is there. */
+const nowhere = (offset: number) => ({ path: process.execPath, offset, read: refuse })
+
+/** What plain JavaScript gives for a type. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const unknown = (dtype: string | undefined): DType => dtype as DType
 
 /** Describes the suite for the engine that `make` makes. */
 export function conformance(name: string, make: (options?: EngineOptions) => Promise<Engine>, runs = 15): void {
@@ -351,6 +358,58 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
               expect(numbers(e.slice(t, 0, 1, 1))).toEqual(wanted.slice(3))
             })
           }
+        } finally {
+          rmSync(folder, { recursive: true })
+        }
+      })
+      test("a file's bytes are for reading: writing there changes no file, and the engine cannot be closed meanwhile", () => {
+        const folder = mkdtempSync(join(tmpdir(), "hmx-engine-"))
+        try {
+          const path = join(folder, "one")
+          const content = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer)
+          writeFileSync(path, content)
+          const read = (target: Uint8Array, position: number) =>
+            target.set(content.subarray(position, position + target.length))
+          const file = { path, offset: 0, read }
+          clean(() => {
+            e.fromFile(file, [4], "f32", (bytes) => bytes.fill(0))
+            expect(new Uint8Array(readFileSync(path))).toEqual(content)
+            expect(numbers(e.fromFile(file, [4], "f32", () => {}))).toEqual([1, 2, 3, 4])
+            expect(() => e.fromFile(file, [4], "f32", () => e.close())).toThrow(/close.*read/)
+            expect(numbers(e.fromFile(file, [2, 2], "f32", () => {}))).toEqual([1, 2, 3, 4])
+          })
+        } finally {
+          rmSync(folder, { recursive: true })
+        }
+      })
+      test("arrays that the caller changes afterwards change nothing", () => {
+        const folder = mkdtempSync(join(tmpdir(), "hmx-engine-"))
+        try {
+          const path = join(folder, "one")
+          writeFileSync(path, new Uint8Array(24))
+          clean(() => {
+            const [shape, other, perm, listed] = [
+              [2, 3],
+              [3, 2],
+              [1, 0, 2],
+              [2, 3, 1],
+            ]
+            const t = e.upload(Float32Array.of(1, 2, 3, 4, 5, 6), shape, "f32")
+            const f = e.fromFile({ path, offset: 0, read: () => {} }, shape, "f32", () => {})
+            const r = e.reshape(t, other)
+            const g = e.vjp(([x = t]) => [e.transpose(e.reshape(x, listed), perm)], [t], [])
+            for (const array of [shape, other, perm, listed]) array.fill(0)
+            shape[0] = 1e9
+            expect([t, f, r].map((x) => x.shape)).toEqual([
+              [2, 3],
+              [2, 3],
+              [3, 2],
+            ])
+            expect(numbers(e.linear(r, random([1, 2])))).toHaveLength(3)
+            const cotangent = e.upload(Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2, 1], "f32")
+            const [found = t] = g.pullback([cotangent]).inputs
+            expect(numbers(found)).toEqual([1, 3, 5, 2, 4, 6])
+          })
         } finally {
           rmSync(folder, { recursive: true })
         }
@@ -859,6 +918,23 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
         ["upload of a fractional size", /upload/, () => e.upload(Float32Array.of(1), [0.5, 2], "f32")],
         ["upload of another dtype's array", /upload/, () => e.upload(Float32Array.of(1), [1], "i32")],
         ["upload of bf16 from floats", /upload/, () => e.upload(Float32Array.of(1), [1], "bf16")],
+        [
+          "upload of more elements than can be counted",
+          /upload/,
+          () => e.upload(new Float32Array(0), [2 ** 40, 2 ** 40, 0], "f32"),
+        ],
+        ["upload of an unknown dtype", /upload.*f64/, () => e.upload(Float32Array.of(1), [1], unknown("f64"))],
+        ["upload without a dtype", /upload.*undefined/, () => e.upload(Float32Array.of(1), [1], unknown(undefined))],
+        [
+          "a file's tensor of an unknown dtype",
+          /fromFile.*f64/,
+          () => e.fromFile(nowhere(0), [1], unknown("f64"), refuse),
+        ],
+        ["a file's tensor of no shape", /fromFile/, () => e.fromFile(nowhere(0), [-1], "f32", refuse)],
+        ["a file's tensor before its beginning", /fromFile.*-4/, () => e.fromFile(nowhere(-4), [1], "f32", refuse)],
+        ["a file's tensor pages before", /fromFile.*-65536/, () => e.fromFile(nowhere(-65_536), [1], "f32", refuse)],
+        ["a file's tensor at no place", /fromFile.*NaN/, () => e.fromFile(nowhere(Number.NaN), [1], "f32", refuse)],
+        ["a file's tensor between two bytes", /fromFile.*0\.5/, () => e.fromFile(nowhere(0.5), [1], "f32", refuse)],
         ["reshape to another size", /reshape.*6.*\[4\]/, (x) => e.reshape(x, [4])],
         ["transpose that is no permutation", /transpose/, (x) => e.transpose(x, [0, 0])],
         ["slice outside", /slice/, (x) => e.slice(x, 1, 2, 2)],

@@ -904,6 +904,48 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           expect(small.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
         },
       )
+      // What a library would be asked for is more than any machine has.
+      const [wide, long] = [2 ** 22, 2 ** 18]
+      test.each<[string, number, () => unknown]>([
+        ["add", wide * wide, () => e.add(random([wide, 1]), random([1, wide]))],
+        ["sub", wide * wide, () => e.sub(random([wide, 1]), random([1, wide]))],
+        ["mul", wide * wide, () => e.mul(random([wide, 1]), random([1, wide]))],
+        ["gather", wide * long, () => e.gather(random([1, wide]), e.upload(new Int32Array(long), [long], "i32"))],
+        [
+          "concat",
+          wide * long,
+          () => {
+            const x = random([wide])
+            return e.concat(
+              Array.from({ length: long }, () => x),
+              0,
+            )
+          },
+        ],
+        ["linear", wide * wide, () => e.linear(random([wide, 1]), random([wide, 1]))],
+        [
+          "logProbs",
+          wide * long,
+          () =>
+            e.logProbs(random([long, 1]), random([wide, 1]), e.upload(new Int32Array(long), [long], "i32"), {
+              chunk: long,
+            }),
+        ],
+      ])("%s asks no library for what goes beyond the limit", (name, elements, body) => {
+        clean(() => {
+          let thrown: unknown
+          try {
+            e.scope(() => void body())
+          } catch (error) {
+            thrown = error
+          }
+          expect(thrown).toBeInstanceOf(EngineOutOfMemory)
+          if (!(thrown instanceof EngineOutOfMemory)) return
+          expect(thrown.where).toBe(name)
+          // A few rows may be added so that none depends on its neighbours.
+          expect(thrown.bytes / (4 * elements)).toBeCloseTo(1, 2)
+        })
+      })
       test.each([0, -1, 0.5, Number.NaN])("a memory of %d bytes is a mistake", async (memory) => {
         await expect(make({ memory })).rejects.toThrow(EngineMisuse)
       })

@@ -80,9 +80,14 @@ function blockSums(ops: Ops, x: Handle, temperature: number, shape: readonly [nu
     natives.copyOut(values, dispatcher.data(host), values.byteLength)
     return values
   }
-  /** Σ exp over each block. */
+  /** Writes into a tensor made here: a fresh one's memory would not be in the cache. */
+  const into = (op: Operator, t: Pointer, ...args: ReadonlyArray<Argument>): Pointer => {
+    dispatcher.delete(dispatcher.one(op, t, ...args))
+    return t
+  }
+  /** Σ exp over each block, in place of the exponents. */
   const sums = (exponents: Pointer): Pointer =>
-    run(o.sumDim, run(o.reshape, run(o.exp, exponents), shape), [2], false, undefined)
+    run(o.sumDim, run(o.reshape, into(o.expInto, exponents), shape), [2], false, undefined)
   const minus = (a: Pointer, b: Pointer): Pointer => {
     const t = dispatcher.subtract(a, b, 1)
     made.push(t)
@@ -92,15 +97,16 @@ function blockSums(ops: Ops, x: Handle, temperature: number, shape: readonly [nu
     const max = run(o.amax, run(o.reshape, x.native, shape), [2], false)
     const rowMax = wide(run(o.amax, max, [1], true))
     const x64 = wide(x.native)
+    const centred = minus(x64, rowMax)
     if (temperature === 1) {
-      const found = read(sums(minus(x64, rowMax)))
+      const found = read(sums(centred))
       return { max: read(wide(max)), sums: found, plain: found }
     }
-    // As the host's processor does it: divided in f64, kept as f32.
     const by = number(temperature)
-    const divided = (t: Pointer) => wide(to(run(o.div, t, by), natives.dtypes.f32))
+    const plain = sums(into(o.mulInto, centred, number(1 / temperature)))
+    // As the host's processor does it: divided in f64, kept as f32.
+    const divided = (t: Pointer) => into(o.copyInto, t, to(into(o.divInto, t, by), natives.dtypes.f32), false)
     const scores = sums(minus(divided(x64), divided(rowMax)))
-    const plain = sums(run(o.mul, minus(x64, rowMax), number(1 / temperature)))
     return { max: read(wide(max)), sums: read(scores), plain: read(plain) }
   } finally {
     for (const t of made) dispatcher.delete(t)

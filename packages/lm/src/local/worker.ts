@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { amount, Errors } from "hmx"
+import { flushCompileCache } from "node:module"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import type { Engine } from "../Engine.ts"
 import { EngineMisuse, EngineOutOfMemory } from "../Engine.ts"
@@ -84,6 +85,8 @@ try {
   // On stderr, since stdout may be JSON.
   for (const note of model.decoder.engine.info.notes) process.stderr.write(`${model.info.engine.name}: ${note}\n`)
   hello({ kind: "ready", info: model.info })
+  // Whoever ends this thread does not wait for it to be kept. Without a folder for it nothing is written.
+  flushCompileCache()
 } catch (thrown) {
   const error = encodeFailure(thrown)
   // Anything else ends the worker, which the main thread sees.

@@ -11,7 +11,7 @@ import type { Ops } from "./Ops.ts"
  */
 const AT_ONCE = { host: 160 * 1024, device: 4 * 1024 * 1024 }
 /** Bytes of what `blockSums` makes, in f64 as a rule: for each logit, and for each block. */
-const WIDE = { plain: 24, tempered: 72, block: 48 }
+const WIDE = { plain: 16, tempered: 28, block: 48 }
 /** Elements of a whole step of the elementwise loops (see `even.ts`). */
 const STEP = 32
 

@@ -31,6 +31,10 @@ const crossing = (e: Engine, w: Tensor, ids: Tensor) => (x: Tensor, p: Tensor) =
   return e.add(e.sum(e.mul(second, first)), e.sum(e.mul(e.mul(mixed, p), x)))
 }
 
+/** ∂/∂x of ((x·y + x)·y)·y: an addition that hands its gradient on, and a tensor at which two arrive. */
+const scaled = (e: Engine, x: Tensor, y: Tensor) =>
+  e.vjp(([t = x]) => [e.mul(e.mul(e.add(e.mul(t, y), t), y), y)], [x], [])
+
 const moved = (values: ReadonlyArray<number>, i: number, by: number) => values.map((n, j) => (i === j ? n + by : n))
 
 describe.skipIf(absent !== undefined)("the torch engine", () => {
@@ -73,6 +77,35 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
         expect(more).toBeLessThanOrEqual(16 * 2 ** 20)
       }
     })
+  })
+
+  test("a pullback counts the gradients that torch makes, and takes none where there is no room for them", async () => {
+    const n = 1000
+    const numbers = new Float32Array(n).fill(0.5)
+    clean(() => {
+      const [x, y, c] = [e.upload(numbers, [n], "f32"), e.upload(numbers, [n], "f32"), e.upload(numbers, [n], "f32")]
+      const v = scaled(e, x, y)
+      e.free(...v.outputs)
+      e.resetPeak()
+      const before = e.memory().bytes
+      v.pullback([c])
+      // The sum hands its own on to both; beside it stand the product's, and what both add up to.
+      expect(e.memory().peak - before).toBe(3 * 4 * n)
+    })
+    const limit = 100_000
+    const small = await create({ threads: 1, memory: limit })
+    const [x, y, c] = [
+      small.upload(numbers, [n], "f32"),
+      small.upload(numbers, [n], "f32"),
+      small.upload(numbers, [n], "f32"),
+    ]
+    const v = scaled(small, x, y)
+    const room = (limit - small.memory().bytes) / 4 - n - 1
+    const ballast = small.upload(new Float32Array(room), [room], "f32")
+    expect(() => v.pullback([c])).toThrow(EngineOutOfMemory)
+    small.free(x, y, c, ballast, ...v.outputs)
+    expect(small.memory()).toMatchObject({ bytes: 0, tensors: 0 })
+    small.close()
   })
 
   test("a piece of a file that is kept is empty when its reader has returned", () => {

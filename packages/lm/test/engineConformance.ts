@@ -261,7 +261,7 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
         fc.assert(
           fc.property(draws, (d) => {
             clean(() => {
-              const shape = [d.dims[0], d.dims[1]]
+              const shape = [d.dims[0], d.dims[1]] as const
               const host = { p: [...d.random(shape).data], m: [0], v: [0] }
               host.m = host.p.map(() => 0)
               host.v = host.p.map(() => 0)
@@ -269,7 +269,14 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
               let state = { m: upload(e, { shape, data: host.m }), v: upload(e, { shape, data: host.v }) }
               for (const step of [1, 2, 3]) {
                 const g = d.random(shape)
-                const given = [param, upload(e, g), state.m, state.v] as const
+                // A gradient comes as a product leaves it: its other axis first.
+                const [rows, columns] = shape
+                const turned = {
+                  shape: [columns, rows],
+                  data: range(count(shape)).map((i) => at(g, (i % rows) * columns + Math.floor(i / rows))),
+                }
+                const gradient = step === 1 ? upload(e, g) : e.transpose(upload(e, turned), [1, 0])
+                const given = [param, gradient, state.m, state.v] as const
                 const before = given.map(numbers)
                 const next = e.adamW(param, given[1], state, { ...options, step })
                 // The caller's own stay as they were: an update that is taken back needs them.
@@ -706,10 +713,30 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
           const [given, sums] = [4 * count(q.shape), 4 * count([B, H, T])]
           // The softmax itself would be more.
           expect(e.memory().bytes).toBeGreaterThanOrEqual(before + given + sums)
+          // The result is kept as well: the derivative of the softmax is made of it.
           e.free(q, k, v, ...tape.outputs)
-          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + sums)
+          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + given + sums)
           tape.release()
           expect(e.memory().bytes).toBe(before - 3 * given)
+        })
+      })
+      test("counts what a tape keeps of a product: each factor for the other's gradient", () => {
+        clean(() => {
+          const before = e.memory().bytes
+          for (const wanted of [0, 1]) {
+            const factors = [random([20, 30], 1), random([40, 30], 2)]
+            const both = factors.reduce((sum, t) => sum + 4 * count(t.shape), 0)
+            const one = factors.slice(wanted, wanted + 1)
+            const tape = e.vjp(
+              ([t = random([1])]) => [wanted === 0 ? e.linear(t, factors[1] ?? t) : e.linear(factors[0] ?? t, t)],
+              one,
+              [],
+            )
+            e.free(...factors, ...tape.outputs)
+            expect(e.memory().bytes - before).toBeGreaterThanOrEqual(both - 4 * count(one[0]?.shape ?? []))
+            tape.release()
+            expect(e.memory().bytes).toBe(before)
+          }
         })
       })
       test("scopes give back all but their result; keep takes out of all of them", () => {

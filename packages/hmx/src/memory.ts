@@ -198,11 +198,11 @@ export const packedBytes = (s: ModelShape, lora?: Lora): { readonly weights: num
   }
 }
 
-/** Most bytes of the cache, and of what else is held while it is at its largest. */
 /** Elements of f32 of what sums for a draw are made in. */
 const summed = (rows: number, vocab: number, atOnce: number): number =>
   atOnce === 0 || rows * vocab < summedFrom ? 0 : 4 * vocab * Math.max(1, Math.min(rows, Math.floor(atOnce / vocab)))
 
+/** Most bytes of the cache, and of what else is held while it is at its largest. */
 export const samplingBytes = (s: ModelShape, given: Sampling): { readonly cache: number; readonly rest: number } => {
   const { completions, longest = given.maxNewTokens, maxNewTokens, promptTokens, prompts } = given
   const { ffn, hid, k, q } = widths(s)

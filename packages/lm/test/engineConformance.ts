@@ -982,6 +982,11 @@ export function conformance(name: string, make: (options?: EngineOptions) => Pro
       test.each<[string, RegExp, (x: Tensor) => unknown]>([
         ["a freed tensor", /add.*freed/, (x) => (e.free(x), e.add(x, x))],
         ["a freed tensor in download", /download.*freed/, (x) => (e.free(x), e.download(x))],
+        [
+          "a shape that was written to",
+          /gather.*changed/,
+          (x) => (Reflect.set(x.shape, 0, 1e9), e.gather(x, ints(e, [9e8]))),
+        ],
         ["a foreign tensor", /scale/, () => e.scale({ shape: [1], dtype: "f32" }, 2)],
         ["upload of too few numbers", /upload/, () => e.upload(Float32Array.of(1), [2], "f32")],
         ["upload of a fractional size", /upload/, () => e.upload(Float32Array.of(1), [0.5, 2], "f32")],

@@ -32,12 +32,12 @@ export class Composed {
     return this.device.ledger.alias(x, shape)
   }
   transpose(x: Handle, perm: ReadonlyArray<number>): Handle {
-    return this.device.run("Transpose", { x }, { perm: [...perm] })
+    return this.device.run("Transpose", { x }, x.size, { perm: [...perm] })
   }
   slice(x: Handle, axis: number, start: number, length: number): Handle {
     const begin = x.shape.map((_, i) => (i === axis ? start : 0))
     const size = x.shape.map((d, i) => (i === axis ? length : d))
-    return this.device.run("Slice", { x }, { begin, size })
+    return this.device.run("Slice", { x }, sizeOf(size), { begin, size })
   }
   /** Copies `x` over part of `whole`: no kernel writes into a tensor, so that its array is replaced by one that is put together. */
   write(whole: Handle, x: Handle, axis: number, start: number): void {
@@ -48,7 +48,7 @@ export class Composed {
       x,
       ...(end < size ? [this.slice(whole, axis, end, size - end)] : []),
     ]
-    const made = parts.length === 1 ? this.device.run("Identity", { x }) : this.concat(parts, axis)
+    const made = parts.length === 1 ? this.device.run("Identity", { x }, x.size) : this.concat(parts, axis)
     const { storage } = whole
     whole.storage = made.storage
     made.storage = storage
@@ -61,19 +61,30 @@ export class Composed {
     const [first, second] = xs
     // TensorFlow's kernel wants two.
     if (first !== undefined && second === undefined) return this.reshape(first, first.shape)
-    return this.device.run("Concat", xs, { axis })
+    let elements = 0
+    for (const x of xs) elements += x.size
+    return this.device.run("Concat", xs, elements, { axis })
   }
   add(a: Handle, b: Handle): Handle {
-    return this.device.run("Add", { a, b })
+    return this.#pair("Add", a, b)
   }
   sub(a: Handle, b: Handle): Handle {
-    return this.device.run("Sub", { a, b })
+    return this.#pair("Sub", a, b)
   }
   mul(a: Handle, b: Handle): Handle {
-    return this.device.run("Multiply", { a, b })
+    return this.#pair("Multiply", a, b)
   }
   div(a: Handle, b: Handle): Handle {
-    return this.device.run("RealDiv", { a, b })
+    return this.#pair("RealDiv", a, b)
+  }
+  #pair(kernel: "Add" | "Sub" | "Multiply" | "RealDiv", a: Handle, b: Handle): Handle {
+    // Of operands that broadcast.
+    let elements = 1
+    for (let i = Math.max(a.shape.length, b.shape.length); i > 0; i--) {
+      const [x = 1, y = 1] = [a.shape.at(-i), b.shape.at(-i)]
+      elements *= x === 1 ? y : x
+    }
+    return this.device.run(kernel, { a, b }, elements)
   }
   scale(x: Handle, factor: number): Handle {
     return this.mul(x, this.scalar(factor))
@@ -82,26 +93,27 @@ export class Composed {
     return this.add(x, this.scalar(term))
   }
   tanh(x: Handle): Handle {
-    return this.#each(x, (each) => this.device.run("Tanh", { x: each }))
+    return this.#each(x, (each) => this.device.run("Tanh", { x: each }, each.size))
   }
   exp(x: Handle): Handle {
-    return this.#each(x, (each) => this.device.run("Exp", { x: each }))
+    return this.#each(x, (each) => this.device.run("Exp", { x: each }, each.size))
   }
   log(x: Handle): Handle {
-    return this.#each(x, (each) => this.device.run("Log", { x: each }))
+    return this.#each(x, (each) => this.device.run("Log", { x: each }, each.size))
   }
   sqrt(x: Handle): Handle {
-    return this.device.run("Sqrt", { x })
+    return this.device.run("Sqrt", { x }, x.size)
   }
   square(x: Handle): Handle {
     return this.mul(x, x)
   }
   sigmoid(x: Handle): Handle {
-    return this.#each(x, (each) => this.device.run("Sigmoid", { x: each }))
+    return this.#each(x, (each) => this.device.run("Sigmoid", { x: each }, each.size))
   }
   softmax(logits: Handle): Handle {
     const last = logits.shape.at(-1) ?? 1
-    const softmax = (rows: Handle) => this.device.run("Softmax", { logits: rows }, { dim: rows.shape.length - 1 })
+    const softmax = (rows: Handle) =>
+      this.device.run("Softmax", { logits: rows }, rows.size, { dim: rows.shape.length - 1 })
     const { blocks } = this.device.loaded
     if (blocks === undefined || last === 0) return softmax(logits)
     return this.reshape(
@@ -114,13 +126,14 @@ export class Composed {
     const shape = keep ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : x.shape.filter((_, i) => !axes.includes(i))
     if (axes.length === 0) return this.reshape(x, shape)
     if (x.size === 0) return this.filled(shape, 0)
-    return this.reshape(this.device.run("Sum", { x }, { axis: [...axes], keepDims: keep }), shape)
+    return this.reshape(this.device.run("Sum", { x }, sizeOf(shape), { axis: [...axes], keepDims: keep }), shape)
   }
   maxLast(x: Handle): Handle {
     const last = x.shape.length - 1
+    const shape = x.shape.map((d, i) => (i === last ? 1 : d))
     return this.reshape(
-      this.device.run("Max", { x }, { reductionIndices: [last], keepDims: true }),
-      x.shape.map((d, i) => (i === last ? 1 : d)),
+      this.device.run("Max", { x }, sizeOf(shape), { reductionIndices: [last], keepDims: true }),
+      shape,
     )
   }
   /** Product of two matrices, or of two stacks of matrices of the same depth. No transposed operands: they are slow on wasm. */
@@ -128,7 +141,10 @@ export class Composed {
     const rank = a.shape.length
     const shape = [...a.shape.slice(0, -1), b.shape[rank - 1] ?? 0]
     if (sizeOf(shape) === 0 || a.shape[rank - 1] === 0) return this.filled(shape, 0)
-    return this.reshape(this.device.run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }), shape)
+    return this.reshape(
+      this.device.run("BatchMatMul", { a, b }, sizeOf(shape), { transposeA: false, transposeB: false }),
+      shape,
+    )
   }
   /** The product [N, I]·[I, O] of a linear layer. */
   rowProduct(x: Handle, w: Handle): Handle {
@@ -163,18 +179,27 @@ export class Composed {
   }
   oneHot(indices: Handle, depth: number): Handle {
     // As integers first: wasm's kernel writes integers whatever the dtype.
-    const x = this.device.run("OneHot", { indices }, { depth, onValue: 1, offValue: 0, dtype: "int32" })
-    return this.device.run("Cast", { x }, { dtype: "float32" })
+    const x = this.device.run("OneHot", { indices }, indices.size * depth, {
+      depth,
+      onValue: 1,
+      offValue: 0,
+      dtype: "int32",
+    })
+    return this.device.run("Cast", { x }, x.size, { dtype: "float32" })
   }
   rows(x: Handle, ids: Handle): Handle {
-    return this.device.run("GatherV2", { x, indices: ids }, { axis: 0, batchDims: 0 })
+    return this.device.run("GatherV2", { x, indices: ids }, ids.size * sizeOf(x.shape.slice(1)), {
+      axis: 0,
+      batchDims: 0,
+    })
   }
 
   /** Adds the rows of `g` [N, F] up at `ids` [N] → [size, F]. */
   scatterAdd(g: Handle, ids: Handle, size: number): Handle {
-    if (g.size > 0 && this.device.has("UnsortedSegmentSum"))
-      return this.device.run("UnsortedSegmentSum", { x: g, segmentIds: ids }, { numSegments: size })
     const width = g.size / Math.max(1, ids.size)
+    if (g.size > 0 && this.device.has("UnsortedSegmentSum"))
+      return this.device.run("UnsortedSegmentSum", { x: g, segmentIds: ids }, size * width, { numSegments: size })
+    this.device.ledger.admit(bytesOf([size, width]))
     const rows = this.device.peek(g, "gather")
     const at = this.device.peek(ids, "gather")
     const sum = new Float32Array(size * width)

@@ -60,12 +60,14 @@ export class Device {
     return this.loaded.kernel(name) !== undefined
   }
 
-  /** Runs a kernel; its (first) output belongs to the innermost scope. */
+  /** Runs a kernel whose (first) output has so many elements, for which there must be room; it belongs to the innermost scope. */
   run(
     name: string,
     inputs: { readonly [name: string]: Handle } | ReadonlyArray<Handle>,
+    elements: number,
     attrs: NamedAttrMap = {},
   ): Handle {
+    this.ledger.admit(4 * elements)
     let kernel = this.#kernels.get(name)
     if (kernel === undefined) {
       kernel = this.loaded.kernel(name)
@@ -75,7 +77,7 @@ export class Device {
     // Kernels with a list of inputs (Concat) want it as an array.
     const infos: Record<string, TensorInfo> | Array<TensorInfo> = Array.isArray(inputs) ? [] : {}
     for (const [key, t] of Object.entries(inputs)) Object.assign(infos, { [key]: this.#info(t, name) })
-    const out = this.#guarded(name, () => kernel({ inputs: infos, backend: this.loaded.backend, attrs }))
+    const out = this.#guarded(name, 4 * elements, () => kernel({ inputs: infos, backend: this.loaded.backend, attrs }))
     const first = Array.isArray(out) ? out[0] : out
     if (first === undefined) throw new EngineMisuse(`${name} returned nothing`)
     return this.ledger.enter(first.dataId, first.shape, first.dtype === "int32" ? "i32" : "f32")
@@ -120,7 +122,7 @@ export class Device {
       heap === undefined
         ? undefined
         : this.ledger.enter(
-            this.#guarded("fromFile", () => heap.allocate(shape, kind)),
+            this.#guarded("fromFile", bytesOf(shape), () => heap.allocate(shape, kind)),
             shape,
             kind,
           )
@@ -140,7 +142,9 @@ export class Device {
     }
     if (onHeap !== undefined) return onHeap
     const own = kind === "i32" ? new Int32Array(values.buffer) : values
-    const dataId = this.#guarded("fromFile", () => backend.write(own, [...shape], kind === "i32" ? "int32" : "float32"))
+    const dataId = this.#guarded("fromFile", bytesOf(shape), () =>
+      backend.write(own, [...shape], kind === "i32" ? "int32" : "float32"),
+    )
     return this.ledger.enter(dataId, shape, kind)
   }
 
@@ -149,7 +153,7 @@ export class Device {
     const dtype: DType = values instanceof Int32Array ? "i32" : "f32"
     this.ledger.admit(bytesOf(shape))
     const own = this.loaded.heap === undefined ? values.slice() : values
-    const dataId = this.#guarded("upload", () =>
+    const dataId = this.#guarded("upload", bytesOf(shape), () =>
       this.loaded.backend.write(own, [...shape], dtype === "i32" ? "int32" : "float32"),
     )
     return this.ledger.enter(dataId, shape, dtype)
@@ -173,15 +177,15 @@ export class Device {
     return t.dtype === "i32" ? heap.i32(dataId, t.size) : heap.f32(dataId, t.size)
   }
 
-  /** Turns the ways in which backends run out of memory into one. */
-  #guarded<A>(where: string, body: () => A): A {
+  /** Turns the ways in which backends run out of memory into one, with the bytes of what was to be made. */
+  #guarded<A>(where: string, wanted: number, body: () => A): A {
     try {
       return body()
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       const outOfMemory =
         error instanceof RangeError || /OOM|out of memory|Cannot enlarge memory|memory access out of bounds/i.test(text)
-      if (outOfMemory && !(error instanceof EngineOutOfMemory)) throw new EngineOutOfMemory(0, where)
+      if (outOfMemory && !(error instanceof EngineOutOfMemory)) throw new EngineOutOfMemory(wanted, where)
       throw error
     }
   }

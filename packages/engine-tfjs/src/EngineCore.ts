@@ -3,13 +3,13 @@
  * operation takes (its arguments are checked, its result is recorded).
  */
 import type { DType, EngineInfo, EngineMemory, Tensor, TensorFile, Tensors, Vjp } from "@hmx/lm"
-import { broadcastShape, checkShape, checkSize, engineArguments, misuse, sizeOf } from "@hmx/lm"
+import { broadcastShape, checkShape, engineArguments, misuse, sizeOf } from "@hmx/lm"
 import { Composed } from "./Composed.ts"
 import type { Loaded } from "./Device.ts"
 import { Device } from "./Device.ts"
 import { Fused } from "./Fused.ts"
 import type { Handle } from "./Ledger.ts"
-import { Ledger } from "./Ledger.ts"
+import { bytesOf, Ledger } from "./Ledger.ts"
 import type { Pull } from "./Tape.ts"
 import { Tape } from "./Tape.ts"
 import { widen } from "./widen.ts"
@@ -22,6 +22,8 @@ export abstract class EngineCore {
   protected readonly ops: Composed
   protected tape: Tape | undefined
   #closed = false
+  /** Calls of `fromFile` under way. */
+  #reading = 0
 
   /** `memory`: bytes that tensors may take. */
   constructor(loaded: Loaded, memory: number | undefined) {
@@ -62,6 +64,7 @@ export abstract class EngineCore {
   }
   close(): void {
     if (this.#closed) return
+    if (this.#reading > 0) misuse("close", "a file is being read")
     this.#closed = true
     this.ledger.clear()
     this.#loaded.close()
@@ -71,14 +74,15 @@ export abstract class EngineCore {
 
   upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
     this.open("upload")
-    checkSize(shape, data.length, "upload")
+    const sizes = engineArguments.made(shape, data.length, dtype, "upload")
     if (dtype === "bf16" || dtype === "f16") {
       if (!(data instanceof Uint16Array)) misuse("upload", `${dtype} comes as a Uint16Array of its bits`)
-      return this.device.write(widen[dtype](data), shape)
+      this.ledger.admit(bytesOf(sizes))
+      return this.device.write(widen[dtype](data), sizes)
     }
     if (data instanceof Uint16Array || data instanceof Int32Array !== (dtype === "i32"))
       misuse("upload", `${dtype} comes as a ${dtype === "i32" ? "Int32Array" : "Float32Array"}`)
-    return this.device.write(data, shape)
+    return this.device.write(data, sizes)
   }
   fromFile(
     file: TensorFile,
@@ -87,8 +91,13 @@ export abstract class EngineCore {
     seen: (bytes: Uint8Array<ArrayBuffer>) => void,
   ): Tensor {
     this.open("fromFile")
-    checkSize(shape, sizeOf(shape), "fromFile")
-    return this.ledger.scope(() => this.device.fromFile(file, shape, dtype, seen))
+    const sizes = engineArguments.fromFile(file, shape, dtype)
+    this.#reading++
+    try {
+      return this.ledger.scope(() => this.device.fromFile(file, sizes, dtype, seen))
+    } finally {
+      this.#reading--
+    }
   }
   download(t: Tensor): Float32Array | Int32Array {
     return this.device.read(this.own(t, "download"), "download")
@@ -159,6 +168,7 @@ export abstract class EngineCore {
     return [x, y]
   }
   protected empty(shape: ReadonlyArray<number>, dtype: DType): Handle {
+    this.ledger.admit(bytesOf(shape))
     return this.device.write(dtype === "i32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)), shape)
   }
   /** Records an operation with one output. */

@@ -15,12 +15,14 @@ export class TfjsEngine extends EngineCore implements Engine {
 
   reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
     const a = this.own(x, "reshape")
-    checkSize(shape, a.size, "reshape")
+    const sizes = checkSize(shape, a.size, "reshape")
     const before = a.shape
-    return this.one("reshape", [a], this.ops.reshape(a, [...shape]), [], ([dy]) => [dy && this.ops.reshape(dy, before)])
+    return this.one("reshape", [a], this.ops.reshape(a, sizes), [], ([dy]) => [dy && this.ops.reshape(dy, before)])
   }
-  transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
+  transpose(x: Tensor, axes: ReadonlyArray<number>): Tensor {
     const a = this.own(x, "transpose")
+    // The way back asks for them when the caller's array may have changed.
+    const perm = [...axes]
     engineArguments.transpose(a, perm)
     const shape = perm.map((p) => a.shape[p] ?? 0)
     const ops = this.ops

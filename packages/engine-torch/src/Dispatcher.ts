@@ -167,6 +167,18 @@ export class Dispatcher {
     return ((this.natives.scratch.u32[2 * slot.result] ?? 0) & 255) === 0 ? undefined : this.copy(grad)
   }
 
+  /** Runs `body` with autograd's recording on or off, and puts back what it was: another recording of this thread may be under way. */
+  recording<A>(on: boolean, body: () => A): A {
+    const { gradMode, setGradMode } = this.natives
+    const before = gradMode()
+    setGradMode(on)
+    try {
+      return body()
+    } finally {
+      setGradMode(before)
+    }
+  }
+
   // --- inside ---
 
   #call(op: Operator, args: ReadonlyArray<Argument>): void {

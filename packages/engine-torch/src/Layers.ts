@@ -1,6 +1,5 @@
 /** The layers of a decoder out of torch's operators. Activations are f32; weights may be stored as bf16 or f16. */
 import type { DType } from "@hmx/lm"
-import { EngineMisuse } from "@hmx/lm"
 import { evenElements, evenRows } from "./even.ts"
 import { isFew, onOneThread, weightFirst } from "./fewRows.ts"
 import type { Handle } from "./Ledger.ts"
@@ -88,9 +87,7 @@ function alone(ops: Ops, x: Handle, w: Handle, bias: Handle | undefined, lora: L
   const y = packedLinear(ops, rows, w, bias && ops.cast(bias, "f32"))
   if (lora === undefined) return y
   const { a, b, scale } = lora
-  const laidOut = [a, b].filter(({ storage }) => storage.packed === true).length
-  if (laidOut === 2 && scale === 1) return packedLinear(ops, packedLinear(ops, rows, a), b, undefined, y)
-  if (laidOut > 0) throw new EngineMisuse("linear: an adapter is packed whole, with its scale in b, or not at all")
+  if (a.storage.packed === true) return packedLinear(ops, packedLinear(ops, rows, a), b, undefined, y)
   const beside = evenRows(ops, rows, Infinity, (even) => {
     const both = () => ops.linear(ops.linear(even, ops.cast(a, "f32")), ops.cast(b, "f32"))
     return isFew(ops, even.shape[0] ?? 0) ? onOneThread(ops, both) : both()

@@ -45,6 +45,7 @@ export interface Natives {
   readonly itemF64: Rc<[P, P]>
   readonly setRequiresGrad: Rc<[P, boolean]>
   readonly setGradMode: Fn<[boolean], void>
+  readonly gradMode: Fn<[], boolean>
   readonly threads: Rc<[P]>
   readonly setThreads: Fn<[number], void>
   /** TensorImpl* → at::Tensor* of its gradient, borrowed. */
@@ -335,6 +336,7 @@ export async function load(folder: string, wantCuda: boolean): Promise<Natives> 
     itemF64: rc("aoti_torch_item_float64", p, p),
     setRequiresGrad: rc("torch_set_requires_grad", p, "bool"),
     setGradMode: need("aoti_torch_grad_mode_set_enabled", "void", ["bool"]),
+    gradMode: need("aoti_torch_grad_mode_is_enabled", "bool", []),
     threads: rc("torch_get_num_threads", p),
     // Two C++ names, which torch does not promise to keep: found at the start or said to be missing.
     setThreads: need("_ZN2at15set_num_threadsEi", "void", ["int32"]),

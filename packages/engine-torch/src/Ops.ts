@@ -5,8 +5,9 @@
 import type { DType } from "@hmx/lm"
 import { Direct } from "./Direct.ts"
 import type { Argument, Dispatcher, Operator } from "./Dispatcher.ts"
-import type { Ledger, Storage } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
 import { bytesOf, Handle } from "./Ledger.ts"
+import type { Made } from "./Made.ts"
 import type { Natives, Pointer } from "./Natives.ts"
 import { operators } from "./operators.ts"
 import type { Pull, TapeOps } from "./Tape.ts"
@@ -24,21 +25,6 @@ export interface Placement {
 }
 
 const HOST = (natives: Natives): Placement => ({ type: natives.deviceTypes.cpu, index: 0 })
-
-/** What the result of an operation is, and what its derivative keeps. */
-interface Made {
-  readonly shape: ReadonlyArray<number>
-  readonly dtype?: DType
-  /** The memory that a view looks into. */
-  readonly view?: Storage
-  readonly saved?: ReadonlyArray<Handle>
-  /** The derivative keeps the result. */
-  readonly savesResult?: true
-  /** Bytes of further tensors that the derivative keeps. */
-  readonly hidden?: number
-  /** The operator has a second result, which is not wanted. */
-  readonly second?: true
-}
 
 export class Ops implements TapeOps {
   readonly dispatcher: Dispatcher
@@ -69,26 +55,26 @@ export class Ops implements TapeOps {
   /** Runs an operator on handles and numbers. */
   run(op: Operator, made: Made, ...args: ReadonlyArray<Argument | Handle | ReadonlyArray<Handle>>): Handle {
     if (made.view === undefined) this.ledger.admit(bytesOf(made.shape, made.dtype ?? "f32"))
-    let tracked = false
+    let from: Array<Handle> | undefined
     const { tape } = this
+    const follow = (t: Handle): Pointer => {
+      if (tape === undefined) return t.native
+      if (tape.tracks(t)) (from ??= []).push(t)
+      return tape.native(t)
+    }
     const given: Array<Argument> = []
     for (const arg of args) {
-      if (arg instanceof Handle) {
-        tracked ||= tape !== undefined && tape.tracks(arg)
-        given.push(tape === undefined ? arg.native : tape.native(arg))
-      } else if (typeof arg !== "object") given.push(arg)
+      if (arg instanceof Handle) given.push(follow(arg))
+      else if (typeof arg !== "object") given.push(arg)
       else {
         const list: Array<number> = []
-        for (const x of arg) {
-          if (x instanceof Handle) tracked ||= tape !== undefined && tape.tracks(x)
-          list.push(x instanceof Handle ? (tape === undefined ? x.native : tape.native(x)) : x)
-        }
+        for (const x of arg) list.push(x instanceof Handle ? follow(x) : x)
         given.push(list)
       }
     }
     const result = this.dispatcher.one(op, ...given)
     if (made.second === true) this.dispatcher.delete(this.dispatcher.pointer(1))
-    return this.#enter(result, made, tracked)
+    return this.#enter(result, made, from)
   }
   /** The shorter ways, while nothing is recorded. */
   get plain(): Direct | undefined {
@@ -101,11 +87,11 @@ export class Ops implements TapeOps {
     this.dispatcher.delete(this.dispatcher.one(op, t.native, ...given))
   }
 
-  #enter(native: Pointer, made: Made, tracked: boolean): Handle {
-    const { shape, dtype = "f32", view, saved = [], savesResult, hidden = 0 } = made
+  #enter(native: Pointer, made: Made, from: ReadonlyArray<Handle> | undefined): Handle {
+    const { shape, dtype = "f32", view, saved = [], savesResult, hidden = 0, shared = 0 } = made
     const { ledger } = this
     const t = view === undefined ? ledger.enter(native, shape, dtype) : ledger.share(view, native, shape, dtype)
-    if (tracked) this.tape?.made(t, savesResult === true ? [...saved, t] : saved, hidden)
+    if (from !== undefined) this.tape?.made(t, from, shared, savesResult === true ? [...saved, t] : saved, hidden)
     return t
   }
 
@@ -125,17 +111,22 @@ export class Ops implements TapeOps {
   ): A {
     const { tape, ledger } = this
     if (tape === undefined) return ledger.scope(run)
-    const { setGradMode } = this.dispatcher.natives
-    this.tape = undefined
-    setGradMode(false)
-    try {
+    return this.under(undefined, () => {
       const outputs = ledger.scope(run)
       if (inputs.some((t) => tape.tracks(t)))
         tape.custom(inputs, saved(outputs), outputs.slice(0, differentiable), pull)
       return outputs
+    })
+  }
+
+  /** Runs `body` under a tape, or under none, and goes back to the one that it was under. */
+  under<A>(tape: Tape | undefined, body: () => A): A {
+    const before = this.tape
+    this.tape = tape
+    try {
+      return this.dispatcher.recording(tape !== undefined, body)
     } finally {
-      setGradMode(true)
-      this.tape = tape
+      this.tape = before
     }
   }
 
@@ -257,14 +248,14 @@ export class Ops implements TapeOps {
     }
     const y =
       direct === undefined
-        ? this.run(this.o.reshape, { shape, dtype: x.dtype, view: x.storage }, x, shape)
+        ? this.run(this.o.reshape, { shape, dtype: x.dtype, view: x.storage, shared: 1 }, x, shape)
         : this.ledger.share(x.storage, direct.reshape(x.native, shape), shape, x.dtype)
     y.ordered = x.ordered
     if (x.size === 0 || this.dispatcher.data(x.native) === this.dispatcher.data(y.native)) return y
     // It was copied: the result has memory of its own.
     const copy = this.ledger.enter(this.dispatcher.copy(y.native), shape, x.dtype)
     copy.contiguous = true
-    if (y.place !== undefined) this.tape?.made(copy, [], 0)
+    if (y.place !== undefined) this.tape?.made(copy, [y], 1, [], 0)
     this.ledger.free(y)
     return copy
   }
@@ -272,7 +263,7 @@ export class Ops implements TapeOps {
     const shape = perm.map((p) => x.shape[p] ?? 0)
     const direct = this.plain
     if (direct !== undefined) return this.ledger.share(x.storage, direct.permute(x.native, perm), shape, x.dtype)
-    return this.run(this.o.permute, { shape, dtype: x.dtype, view: x.storage }, x, perm)
+    return this.run(this.o.permute, { shape, dtype: x.dtype, view: x.storage, shared: 1 }, x, perm)
   }
   narrow(x: Handle, axis: number, start: number, length: number): Handle {
     const shape = x.shape.with(axis, length)
@@ -331,10 +322,12 @@ export class Ops implements TapeOps {
       return this.#like(a, shape, () => direct.add(a.native, b.native, -factor))
     }
     const { tape } = this
-    const tracked = this.tracks(a, b)
+    const from = [a, b].filter((t) => this.tracks(t))
     const native = (t: Handle): Pointer => tape?.native(t) ?? t.native
     this.ledger.admit(bytesOf(shape, "f32"))
-    return this.#enter(this.dispatcher.subtract(native(a), native(b), factor), { shape }, tracked)
+    const result = this.dispatcher.subtract(native(a), native(b), factor)
+    const shared = factor === -1 ? 2 : this.tracks(a) ? 1 : 0
+    return this.#enter(result, { shape, shared }, from.length === 0 ? undefined : from)
   }
   mul(a: Handle, b: Handle, shape: ReadonlyArray<number>): Handle {
     const direct = this.plain

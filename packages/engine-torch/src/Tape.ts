@@ -11,6 +11,8 @@
  *   counted until the tape ends.
  */
 import type { Dispatcher } from "./Dispatcher.ts"
+import type { Step } from "./GradientBytes.ts"
+import { GradientBytes } from "./GradientBytes.ts"
 import type { Handle, Ledger, Place, Storage } from "./Ledger.ts"
 import type { Pointer } from "./Natives.ts"
 
@@ -36,11 +38,14 @@ class Leaf implements Place {
 interface Segment {
   readonly leaves: Array<Leaf>
   /** Results that later segments, or the caller, use. */
-  readonly roots: Array<{ readonly native: Pointer; readonly arrived: Arrived }>
+  readonly roots: Array<{ readonly native: Pointer; readonly bytes: number; readonly arrived: Arrived }>
+  readonly steps: Array<Step>
   /** The operation that ended it; goes back before it. */
-  custom: (() => void) | undefined
+  custom:
+    | { readonly run: () => void; readonly from: ReadonlyArray<Handle>; readonly made: ReadonlyArray<Handle> }
+    | undefined
 }
-const segment = (): Segment => ({ leaves: [], roots: [], custom: undefined })
+const segment = (): Segment => ({ leaves: [], roots: [], steps: [], custom: undefined })
 
 /** Gradients of a custom operation's inputs from those of its outputs; `undefined` where there is none. */
 export type Pull = (
@@ -72,6 +77,8 @@ export class Tape {
   readonly #held: Array<Handle> = []
   /** Native handles that the way back has made and not yet given on: an exception leaves them to `release`. */
   readonly #loose = new Set<Pointer>()
+  /** What gradients take on the way back. */
+  readonly #bytes = new GradientBytes()
 
   constructor(ops: TapeOps, sources: ReadonlyArray<Handle>) {
     this.#ops = ops
@@ -100,9 +107,16 @@ export class Tape {
     return t.native
   }
 
-  /** Notes that an operation on tracked tensors made `t`, and what its derivative keeps. */
-  made(t: Handle, saved: ReadonlyArray<Handle>, hiddenBytes: number): void {
+  /** Notes that an operation on the tracked tensors `from` made `t` (see `Step`), and what its derivative keeps. */
+  made(
+    t: Handle,
+    from: ReadonlyArray<Handle>,
+    shared: number,
+    saved: ReadonlyArray<Handle>,
+    hiddenBytes: number,
+  ): void {
     t.place = { segment: this.#index }
+    this.#current.steps.push({ made: t, from, shared })
     this.#tracked.add(t)
     for (const s of saved) this.#keep(s.storage)
     if (hiddenBytes > 0) this.#keep({ bytes: hiddenBytes, users: 0 })
@@ -135,7 +149,7 @@ export class Tape {
       this.#become(t, arrived)
       return { arrived, shape: t.shape }
     })
-    ending.custom = () => {
+    const run = () => {
       const cotangents = results.map(({ arrived, shape }) => {
         const sum = this.#sum(arrived)
         return sum === undefined ? undefined : ledger.enter(this.#giveOn(sum), shape, "f32")
@@ -145,14 +159,23 @@ export class Tape {
         if (gradient !== undefined && wanted[i] === true)
           destinations[i]?.push(this.#hold(dispatcher.copy(gradient.native)))
     }
+    ending.custom = { run, made: outputs, from: inputs.filter((_, i) => wanted[i] === true) }
   }
 
   /** Ends the recording: everything loses its history. Returns what takes each output's cotangent; undefined for a constant. */
   finish(outputs: ReadonlyArray<Handle>): ReadonlyArray<((cotangent: Handle) => void) | undefined> {
-    const { dispatcher } = this.#ops
+    const { detach, dispatcher } = this.#ops
+    // A cotangent that another recording follows is a constant here.
+    const plain = ({ native, place }: Handle) => (place === undefined ? dispatcher.copy(native) : detach(native))
     const takers = outputs.map((t) => {
       const arrived = this.#destination(t)
-      return arrived && ((cotangent: Handle) => void arrived.push(this.#hold(dispatcher.copy(cotangent.native))))
+      return (
+        arrived &&
+        ((cotangent: Handle) => {
+          arrived.push(this.#hold(plain(cotangent)))
+          this.#bytes.given(t)
+        })
+      )
     })
     this.forget()
     return takers
@@ -173,10 +196,14 @@ export class Tape {
 
   /** Runs all segments back from what has arrived; hands over each source's gradient as a native handle, which `take` owns from then on. */
   pullback(take: (t: Handle, native: Pointer) => void): void {
-    const { dispatcher } = this.#ops
+    const { dispatcher, ledger } = this.#ops
     for (const part of this.#segments.toReversed()) {
-      this.#ops.ledger.scope(() => part.custom?.())
-      this.#back(part)
+      const { custom, steps } = part
+      if (custom !== undefined) {
+        ledger.during(this.#bytes.live, () => ledger.scope(custom.run))
+        this.#bytes.custom(custom.made, custom.from)
+      }
+      ledger.during(this.#bytes.segment(steps), () => this.#back(part))
       for (const leaf of part.leaves) {
         const own = dispatcher.grad(leaf.native)
         if (own !== undefined) leaf.arrived.push(this.#hold(own))
@@ -230,7 +257,7 @@ export class Tape {
   /** Where gradients of a tensor with a history go: to the leaf that it is, or to a root of its segment. */
   #arrivals(t: Handle, place: Place): Arrived {
     if (place instanceof Leaf) return place.arrived
-    const root = { native: this.#ops.dispatcher.copy(t.native), arrived: [] }
+    const root = { native: this.#ops.dispatcher.copy(t.native), bytes: 4 * t.size, arrived: [] }
     this.#segments[place.segment]?.roots.push(root)
     return root.arrived
   }
@@ -239,32 +266,26 @@ export class Tape {
   }
 
   #back({ roots, leaves }: Segment): void {
-    const { backward, join } = this.#ops
-    const pairs = roots.flatMap(({ native, arrived }) => {
+    const { backward, dispatcher, join, ledger } = this.#ops
+    const pairs = roots.flatMap(({ native, bytes, arrived }) => {
       const gradient = this.#sum(arrived)
-      return gradient === undefined ? [] : [{ native, gradient }]
+      return gradient === undefined ? [] : [{ native, bytes, gradient }]
     })
     const [first] = pairs
     if (first === undefined) return
     const inputs = leaves.map((leaf) => leaf.native)
     if (pairs.length === 1) backward(first.native, first.gradient, inputs)
     else {
-      const gradient = this.#hold(join(pairs.map((p) => p.gradient)))
-      const root = this.#hold(this.#recording(() => join(pairs.map((p) => p.native))))
-      backward(root, gradient, inputs)
-      this.#drop(root)
-      this.#drop(gradient)
+      const joined = pairs.reduce((sum, { bytes }) => sum + bytes, 0)
+      ledger.during(2 * joined, () => {
+        const gradient = this.#hold(join(pairs.map((p) => p.gradient)))
+        const root = this.#hold(dispatcher.recording(true, () => join(pairs.map((p) => p.native))))
+        backward(root, gradient, inputs)
+        this.#drop(root)
+        this.#drop(gradient)
+      })
     }
     for (const { gradient } of pairs) this.#drop(gradient)
-  }
-  #recording<A>(body: () => A): A {
-    const { setGradMode } = this.#ops.dispatcher.natives
-    setGradMode(true)
-    try {
-      return body()
-    } finally {
-      setGradMode(false)
-    }
   }
 
   /** Adds up and empties; undefined where nothing arrived. */

@@ -17,7 +17,7 @@ import type {
   Tensors,
   Vjp,
 } from "@hmx/lm"
-import { broadcastShape, checkPositive, checkShape, checkSize, engineArguments, misuse, sizeOf } from "@hmx/lm"
+import { broadcastShape, checkShape, checkSize, engineArguments, misuse } from "@hmx/lm"
 import { attention } from "./attention.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import type { ComputeType } from "./computeType.ts"
@@ -33,7 +33,7 @@ import { MAX_RANK } from "./Natives.ts"
 import type { Placement } from "./Ops.ts"
 import { Ops } from "./Ops.ts"
 import { adamW, sumSquares } from "./optimiser.ts"
-import { giveBack, packed } from "./packed.ts"
+import { checkPacked, giveBack, packed } from "./packed.ts"
 import { Tape } from "./Tape.ts"
 import { show as showVersion } from "./version.ts"
 import { vjpOf } from "./vjpOf.ts"
@@ -48,6 +48,8 @@ export class TorchEngine implements Engine {
   readonly #device: string
   readonly #types = new Map<"bf16" | "f16", ComputeType>()
   #closed = false
+  /** Calls of `fromFile` under way: what the caller is shown must stay while it looks. */
+  #reading = 0
   /** Has the host's allocator give back what it holds; set by `create`. */
   trimmer: () => void = () => {}
 
@@ -113,6 +115,7 @@ export class TorchEngine implements Engine {
   }
   close(): void {
     if (this.#closed) return
+    if (this.#reading > 0) misuse("close", "a file is being read")
     this.#closed = true
     this.#ledger.clear()
     this.#ops.freeScalars()
@@ -123,8 +126,8 @@ export class TorchEngine implements Engine {
   upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor {
     const at = "upload"
     this.#open(at)
-    checkSize(shape, data.length, at)
-    if (shape.length > MAX_RANK) misuse(at, `${shape.length} axes; at most ${MAX_RANK}`)
+    const sizes = engineArguments.made(shape, data.length, dtype, at)
+    if (sizes.length > MAX_RANK) misuse(at, `${sizes.length} axes; at most ${MAX_RANK}`)
     const narrow = dtype === "bf16" || dtype === "f16"
     if (narrow !== data instanceof Uint16Array || (dtype === "i32") !== data instanceof Int32Array)
       misuse(
@@ -132,7 +135,7 @@ export class TorchEngine implements Engine {
         `${dtype} comes as ${narrow ? "a Uint16Array of its bits" : dtype === "i32" ? "an Int32Array" : "a Float32Array"}`,
       )
     if (narrow) this.#compute(dtype)
-    const t = this.#ops.upload(data, shape, dtype)
+    const t = this.#ops.upload(data, sizes, dtype)
     if (dtype === "i32") t.range = rangeOf(data)
     return t
   }
@@ -144,10 +147,15 @@ export class TorchEngine implements Engine {
   ): Tensor {
     const at = "fromFile"
     this.#open(at)
-    checkSize(shape, sizeOf(shape), at)
-    if (shape.length > MAX_RANK) misuse(at, `${shape.length} axes; at most ${MAX_RANK}`)
+    const sizes = engineArguments.fromFile(file, shape, dtype)
+    if (sizes.length > MAX_RANK) misuse(at, `${sizes.length} axes; at most ${MAX_RANK}`)
     if (dtype === "bf16" || dtype === "f16") this.#compute(dtype)
-    return this.#ledger.scope(() => fromFile(this.#ops, file, shape, dtype, seen))
+    this.#reading++
+    try {
+      return this.#ledger.scope(() => fromFile(this.#ops, file, sizes, dtype, seen))
+    } finally {
+      this.#reading--
+    }
   }
   download(t: Tensor): Float32Array | Int32Array {
     return this.#ops.read(this.#own(t, "download"))
@@ -176,9 +184,9 @@ export class TorchEngine implements Engine {
 
   reshape(x: Tensor, shape: ReadonlyArray<number>): Tensor {
     const a = this.#own(x, "reshape")
-    checkSize(shape, a.size, "reshape")
-    if (shape.length > MAX_RANK) misuse("reshape", `${shape.length} axes; at most ${MAX_RANK}`)
-    return this.#ops.reshape(a, [...shape])
+    const sizes = checkSize(shape, a.size, "reshape")
+    if (sizes.length > MAX_RANK) misuse("reshape", `${sizes.length} axes; at most ${MAX_RANK}`)
+    return this.#ops.reshape(a, sizes)
   }
   transpose(x: Tensor, perm: ReadonlyArray<number>): Tensor {
     const a = this.#own(x, "transpose")
@@ -241,6 +249,7 @@ export class TorchEngine implements Engine {
       scale: options.lora.scale,
     }
     engineArguments.linear(rows, weight, bias, lora)
+    checkPacked(rows, weight, lora)
     if (weight.storage.packed === true && this.#ops.tape !== undefined) misuse(at, "a packed weight has no gradient")
     return this.#ledger.scope(() => linear(this.#ops, rows, weight, this.#compute, bias, lora))
   }
@@ -297,9 +306,7 @@ export class TorchEngine implements Engine {
   expSums(logits: Tensor, temperature: number, block: number): ExpSums {
     const at = "expSums"
     const x = this.#own(logits, at, "f32")
-    checkShape(x, [-1, -1], at, "logits")
-    checkPositive(temperature, at, "temperature")
-    if (!Number.isInteger(block) || block < 1) misuse(at, `block is ${block}; expected at least one column`)
+    engineArguments.expSums(x, temperature, block)
     if (this.#ops.tape !== undefined) misuse(at, "what the host reads has no gradient: it cannot be inside vjp")
     return expSums(this.#ops, x, temperature, block)
   }
@@ -318,23 +325,19 @@ export class TorchEngine implements Engine {
     const xs = inputs.map((t) => this.#own(t, at))
     const ps = params.map((t) => this.#own(t, at))
     const tape = new Tape(ops, [...xs, ...ps])
-    const { setGradMode } = this.#dispatcher.natives
-    ops.tape = tape
-    setGradMode(true)
     try {
-      const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
-      return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
-        const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
-        checkShape(g, output.shape, at, "a cotangent")
-        return g
+      return ops.under(tape, () => {
+        const outputs = this.#ledger.scope(() => [...f(xs, ps)]).map((t) => this.#own(t, at))
+        return vjpOf(ops, tape, outputs, xs, ps, (cotangent, output) => {
+          const g = this.#own(cotangent, at, output.dtype === "i32" ? undefined : "f32")
+          checkShape(g, output.shape, at, "a cotangent")
+          return g
+        })
       })
     } catch (error) {
       tape.forget()
       tape.release()
       throw error
-    } finally {
-      setGradMode(false)
-      ops.tape = undefined
     }
   }
   sumSquares(xs: ReadonlyArray<Tensor>): number {

@@ -10,15 +10,20 @@ import type { Ops } from "./Ops.ts"
  * wants few calls, and 32 MiB.
  */
 const AT_ONCE = { host: 160 * 1024, device: 4 * 1024 * 1024 }
+/** Bytes of what `blockSums` makes, in f64 as a rule: for each logit, and for each block. */
+const WIDE = { plain: 16, tempered: 28, block: 48 }
 /** Elements of a whole step of the elementwise loops (see `even.ts`). */
 const STEP = 32
 
 /** logits [R, V]; see `Engine.expSums`. */
-export function expSums(ops: Ops, logits: Handle, temperature: number, block: number): ExpSums {
+export function expSums(ops: Ops, logits: Handle, temperature: number, asked: number): ExpSums {
   const [R = 0, V = 0] = logits.shape
   // Every thread's share is whole steps, so that a row's sums do not depend on the rows beside it.
+  const step = ops.onHost ? STEP * ops.threads : 1
+  // A row that is one block needs no more.
+  const block = asked < V ? asked : Math.ceil(V / step) * step
   let unit = block
-  while (ops.onHost && unit % (STEP * ops.threads) !== 0) unit += block
+  while (unit % step !== 0) unit += block
   const columns = Math.ceil(V / unit) * unit
   const blocks = Math.ceil(V / block)
   const out = {
@@ -32,7 +37,9 @@ export function expSums(ops: Ops, logits: Handle, temperature: number, block: nu
     ops.ledger.scope(() => {
       const part = ops.narrow(logits, 0, start, n)
       const x = columns === V ? part : ops.cat([part, ops.filled([n, columns - V], -Infinity)], 1)
-      const found = blockSums(ops, x, temperature, [n, columns / block, block])
+      const shape = [n, columns / block, block] as const
+      const bytes = n * (columns * (temperature === 1 ? WIDE.plain : WIDE.tempered) + shape[1] * WIDE.block)
+      const found = ops.ledger.during(bytes, () => blockSums(ops, x, temperature, shape))
       for (let r = 0; r < n; r++) {
         const from = r * (columns / block)
         const to = (start + r) * blocks

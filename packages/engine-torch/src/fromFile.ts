@@ -12,8 +12,11 @@ type Seen = (bytes: Uint8Array<ArrayBuffer>) => void
 const PAGE = 65_536
 /** Bytes that are shown at one time. */
 const PIECE = 1 << 24
-/** PROT_READ, MAP_PRIVATE. */
-const [READ, PRIVATE] = [1, 2]
+/**
+ * PROT_READ and PROT_WRITE with MAP_PRIVATE: whoever is shown the bytes may write there by mistake, which then changes a page of this process's own
+ * and no file, where a page that is for reading alone would end the process. MAP_NORESERVE: no memory is set aside for such pages.
+ */
+const [ACCESS, FLAGS] = [1 | 2, 2 | (process.platform === "linux" ? 0x4000 : 0x40)]
 
 export function fromFile(ops: Ops, file: TensorFile, shape: ReadonlyArray<number>, dtype: DType, seen: Seen): Handle {
   const { natives } = ops.dispatcher
@@ -47,7 +50,7 @@ function map({ map: mmap }: Mapping, { offset, path }: TensorFile, bytes: number
     // A page behind the file's end would end the process when it is touched.
     if (fstatSync(file).size < offset + bytes) return undefined
     const skip = offset % PAGE
-    const at = mmap(0, skip + bytes, READ, PRIVATE, file, offset - skip)
+    const at = mmap(0, skip + bytes, ACCESS, FLAGS, file, offset - skip)
     return at > 0 ? at : undefined
   } finally {
     closeSync(file)
@@ -88,6 +91,12 @@ function inPieces(
 ): void {
   for (let position = 0; position < bytes; position += PIECE) {
     const length = Math.min(PIECE, bytes - position)
-    body(new Uint8Array(dispatcher.natives.view(at + position, length)), position)
+    const shown = dispatcher.natives.view(at + position, length)
+    try {
+      body(new Uint8Array(shown), position)
+    } finally {
+      // Whoever keeps it has nothing: its memory goes with the tensor.
+      if (!shown.detached) shown.transfer()
+    }
   }
 }

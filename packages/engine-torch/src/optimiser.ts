@@ -2,19 +2,39 @@ import type { AdamWOptions } from "@hmx/lm"
 import type { Handle } from "./Ledger.ts"
 import type { Ops } from "./Ops.ts"
 
-/** Σ x² over all tensors, squared and summed in f64. */
-export function sumSquares(ops: Ops, xs: ReadonlyArray<Handle>): number {
-  const { dispatcher, o } = ops
+/** Elements that are widened at one time: 8 MiB. */
+const AT_ONCE = 1 << 20
+
+/** Σ x² over all tensors, squared and summed in f64, some rows (of the longest axis) after others. */
+export const sumSquares = (ops: Ops, xs: ReadonlyArray<Handle>): number => ops.under(undefined, () => sumOf(ops, xs))
+
+function sumOf(ops: Ops, xs: ReadonlyArray<Handle>): number {
   let total = 0
   for (const x of xs) {
-    const wide = dispatcher.one(o.to, x.native, dispatcher.natives.f64, false, false, undefined)
-    const flat = dispatcher.one(o.reshape, wide, [-1])
-    const squares = dispatcher.one(o.dot, flat, flat)
-    total += dispatcher.item(squares)
-    for (const t of [wide, flat, squares]) dispatcher.delete(t)
+    const whole = x.contiguous ? ops.reshape(x, [x.size]) : x
+    const axis = whole.shape.reduce((best, d, i) => (d > (whole.shape[best] ?? 0) ? i : best), 0)
+    const longest = whole.shape[axis] ?? 1
+    const rows = Math.max(1, Math.floor(AT_ONCE / Math.max(1, whole.size / longest)))
+    if (rows >= longest) total += squares(ops, whole)
+    else
+      for (let start = 0; start < longest; start += rows)
+        total += ops.ledger.scope(() => squares(ops, ops.narrow(whole, axis, start, Math.min(rows, longest - start))))
+    if (whole !== x) ops.ledger.free(whole)
   }
   return total
 }
+
+/** Of so few elements that they are widened together; what is not laid row by row is copied once more. */
+const squares = (ops: Ops, x: Handle): number =>
+  ops.ledger.during((x.contiguous ? 8 : 16) * x.size, () => {
+    const { dispatcher, o } = ops
+    const wide = dispatcher.one(o.to, x.native, dispatcher.natives.f64, false, false, undefined)
+    const flat = dispatcher.one(o.reshape, wide, [-1])
+    const sum = dispatcher.one(o.dot, flat, flat)
+    const found = dispatcher.item(sum)
+    for (const t of [wide, flat, sum]) dispatcher.delete(t)
+    return found
+  })
 
 const list = (t: Handle): ReadonlyArray<number> => [t.native]
 

@@ -4,6 +4,7 @@
  * a 3072 × 1024 weight, 37 ms for 84 ms at 151936 × 1024), and a row's bits are the same beside any number of rows. Whether they are
  * is measured once, for libraries and processors on which nobody has looked.
  */
+import { misuse } from "@hmx/lm"
 import type { Handle } from "./Ledger.ts"
 import { bytesOf, widths } from "./Ledger.ts"
 import { slot } from "./Natives.ts"
@@ -38,6 +39,21 @@ function pack({ dispatcher, ledger, o }: Ops, w: Handle): Handle {
   const bytes = bytesOf(w.shape, "f32")
   ledger.admit(bytes)
   return ledger.share({ bytes, users: 0, packed: true }, dispatcher.one(o.pack, w.native, ROWS), w.shape, "f32")
+}
+
+/** `linear` takes a packed weight, and beside it a packed adapter whose scale is in b; nothing else. */
+export function checkPacked(
+  x: Handle,
+  w: Handle,
+  lora: { readonly a: Handle; readonly b: Handle; readonly scale: number } | undefined,
+): void {
+  if (x.storage.packed === true) misuse("linear", "a packed weight is no x")
+  if (lora === undefined) return
+  const [a, b] = [lora.a.storage.packed === true, lora.b.storage.packed === true]
+  if (a || b) {
+    if (w.storage.packed !== true) misuse("linear", "a packed adapter is for a packed weight")
+    if (!a || !b || lora.scale !== 1) misuse("linear", "an adapter is packed whole, with its scale in b, or not at all")
+  }
 }
 
 /** x [N, I], contiguous, · w [O, I]ᵀ (+ bias), or the product added to `onto` [N, O]. No tape sees it. */

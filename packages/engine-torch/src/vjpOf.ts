@@ -40,7 +40,7 @@ export function vjpOf(
       const checked = outputs.map((t, i) => check(cotangents[i], t))
       spent = true
       try {
-        return ledger.scope(() => {
+        const back = () => {
           const known = new Map<Pointer, Storage>()
           for (const [i, t] of checked.entries()) {
             const take = takers[i]
@@ -61,7 +61,9 @@ export function vjpOf(
             return ledger.share(gradient.storage, dispatcher.copy(gradient.native), gradient.shape, gradient.dtype)
           }
           return { inputs: inputs.map(take), params: params.map(take) }
-        })
+        }
+        // Another recording may be under way, which is not to see this.
+        return ops.under(undefined, () => ledger.scope(back))
       } finally {
         tape.release()
       }

@@ -31,6 +31,10 @@ const crossing = (e: Engine, w: Tensor, ids: Tensor) => (x: Tensor, p: Tensor) =
   return e.add(e.sum(e.mul(second, first)), e.sum(e.mul(e.mul(mixed, p), x)))
 }
 
+/** ∂/∂x of ((x·y + x)·y)·y: an addition that hands its gradient on, and a tensor at which two arrive. */
+const scaled = (e: Engine, x: Tensor, y: Tensor) =>
+  e.vjp(([t = x]) => [e.mul(e.mul(e.add(e.mul(t, y), t), y), y)], [x], [])
+
 const moved = (values: ReadonlyArray<number>, i: number, by: number) => values.map((n, j) => (i === j ? n + by : n))
 
 describe.skipIf(absent !== undefined)("the torch engine", () => {
@@ -48,6 +52,71 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
     expect({ ...e.memory(), peak: 0 }).toEqual({ ...before, peak: 0 })
   }
   const numbers = (t: Tensor | undefined): ReadonlyArray<number> => (t === undefined ? [] : [...e.download(t)])
+
+  test("Σ x² widens some rows at one time, and counts them", () => {
+    clean(() => {
+      const n = 3 * 2 ** 20 + 5
+      const data = Float32Array.from({ length: n }, (_, i) => ((i * 37) % 101) / 50 - 1)
+      const wanted = data.reduce((sum, x) => sum + x * x, 0)
+      const flat = e.upload(data, [n], "f32")
+      const [some, turned] = [
+        e.reshape(flat, [1, n]),
+        e.transpose(e.reshape(e.slice(flat, 0, 0, n - 5), [3, 2 ** 20]), [1, 0]),
+      ]
+      const rest = data.subarray(n - 5).reduce((sum, x) => sum + x * x, 0)
+      for (const [x, sum] of [
+        [flat, wanted],
+        [some, wanted],
+        [turned, wanted - rest],
+      ] as const) {
+        e.resetPeak()
+        const before = e.memory().bytes
+        expect(e.sumSquares([x]) / sum).toBeCloseTo(1, 9)
+        const more = e.memory().peak - before
+        expect(more).toBeGreaterThanOrEqual(8 * 2 ** 18)
+        expect(more).toBeLessThanOrEqual(16 * 2 ** 20)
+      }
+    })
+  })
+
+  test("a pullback counts the gradients that torch makes, and takes none where there is no room for them", async () => {
+    const n = 1000
+    const numbers = new Float32Array(n).fill(0.5)
+    clean(() => {
+      const [x, y, c] = [e.upload(numbers, [n], "f32"), e.upload(numbers, [n], "f32"), e.upload(numbers, [n], "f32")]
+      const v = scaled(e, x, y)
+      e.free(...v.outputs)
+      e.resetPeak()
+      const before = e.memory().bytes
+      v.pullback([c])
+      // The sum hands its own on to both; beside it stand the product's, and what both add up to.
+      expect(e.memory().peak - before).toBe(3 * 4 * n)
+    })
+    const limit = 100_000
+    const small = await create({ threads: 1, memory: limit })
+    const [x, y, c] = [
+      small.upload(numbers, [n], "f32"),
+      small.upload(numbers, [n], "f32"),
+      small.upload(numbers, [n], "f32"),
+    ]
+    const v = scaled(small, x, y)
+    const room = (limit - small.memory().bytes) / 4 - n - 1
+    const ballast = small.upload(new Float32Array(room), [room], "f32")
+    expect(() => v.pullback([c])).toThrow(EngineOutOfMemory)
+    small.free(x, y, c, ballast, ...v.outputs)
+    expect(small.memory()).toMatchObject({ bytes: 0, tensors: 0 })
+    small.close()
+  })
+
+  test("a piece of a file that is kept is empty when its reader has returned", () => {
+    clean(() => {
+      const kept: Array<Uint8Array> = []
+      const file = { path: process.execPath, offset: 0, read: () => {} }
+      const t = e.fromFile(file, [4096], "f32", (bytes) => kept.push(bytes))
+      e.free(t)
+      expect(kept.map(({ length }) => length)).toEqual([0])
+    })
+  })
 
   describe("weights of a narrow type", () => {
     test("take two bytes a number", () => {

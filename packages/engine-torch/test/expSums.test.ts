@@ -78,6 +78,26 @@ describe.skipIf(absent !== undefined)("draws on the device", () => {
     })
   })
 
+  it("a block wider than the row is the row, a block that is none is a mistake, and what is made is counted", () => {
+    e.scope(() => {
+      const x = e.upload(numbers("logits", 3 * 301, 3), [3, 301], "f32")
+      const whole = e.expSums?.(x, 0.7, 301)
+      for (const block of [302, 4096, 3e9, Number.MAX_SAFE_INTEGER]) expect(e.expSums?.(x, 0.7, block)).toEqual(whole)
+      expect(whole?.max).toHaveLength(3)
+      for (const block of [0, -1, 0.5, Number.NaN, 2 ** 53, Infinity])
+        expect(() => e.expSums?.(x, 1, block)).toThrow(EngineMisuse)
+      expect(() => e.expSums?.(e.upload(new Float32Array(0), [2, 0], "f32"), 1, 2)).toThrow(/expSums.*empty/)
+      expect(e.expSums?.(e.upload(new Float32Array(0), [0, 2], "f32"), 1, 2).max).toHaveLength(0)
+      for (const temperature of [1, 0.7]) {
+        e.resetPeak()
+        const before = e.memory().bytes
+        e.expSums?.(x, temperature, 64)
+        // Two copies in f64.
+        expect(e.memory().peak - before).toBeGreaterThanOrEqual(3 * 301 * 8 * 2)
+      }
+    })
+  })
+
   it("completions have the tokens that the downloaded logits give, at every temperature", () => {
     const tensors = Array.from(weightShapes(spec), ([name, shape]) => {
       const size = shape.reduce((a, b) => a * b, 1)

@@ -212,6 +212,8 @@ describe.skipIf(absent !== undefined)("packed weights", () => {
       if (packedW === undefined || packedA === undefined) throw new Error("too small for the layout")
       const lora = { a: packedA, b, scale: 1 }
       expect(() => engine.linear(upload("x", [2, 128]), packedW, { lora })).toThrow(EngineMisuse)
+      expect(() => engine.linear(upload("x", [2, 128]), w, { lora })).toThrow(EngineMisuse)
+      for (const weight of [w, packedW]) expect(() => engine.linear(packedW, weight)).toThrow(EngineMisuse)
     })
     engine.close()
   })

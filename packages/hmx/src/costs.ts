@@ -10,6 +10,8 @@ export interface Costs {
   readonly logitsAtOnce: number
   /** Arrays of that size at the most, in scoring. */
   readonly logits: number
+  /** Logits, whole rows of them, of which two copies in f64 are made at one time to draw from them (`AT_ONCE` of `expSums.ts`). */
+  readonly drawn: number
   /** Arrays of [rows, ffn] while the MLP's activation is computed, gate and up among them; and in its pullback. */
   readonly gated: number
   readonly gatedBack: number
@@ -39,6 +41,7 @@ const wasm: Costs = {
   narrow: false,
   logitsAtOnce: 4 * 2 ** 20,
   logits: 2,
+  drawn: 0,
   gated: 5,
   gatedBack: 3,
   gatedKept: 3,
@@ -80,6 +83,7 @@ export const costs: { readonly [engine: string]: Costs } = {
     layouts: 1,
     narrow: true,
     logitsAtOnce: 16 * 2 ** 20,
+    drawn: 160 * 1024,
     gated: 4,
     gatedBack: 3,
     gatedKept: 4,

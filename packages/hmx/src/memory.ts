@@ -42,6 +42,8 @@ export const weightsBytes = (shape: ModelShape): number => {
 
 // --- token trees ------------------------------------------------------------------------------------------------------
 
+/** Fewer logits are summed on the host (`leastLogits` of `sample/draw.ts`). */
+const summedFrom = 2 ** 15
 /** Rows that are decoded at one time at the most (`maxRows` of `sample/generate.ts`). */
 const rowsAtOnce = 256
 /** On a processor so many are always, and more while their keys and values take no more than this, or than a third of the weights in f32. */
@@ -129,6 +131,10 @@ export const packedBytes = (s: ModelShape, lora?: Lora): { readonly weights: num
   }
 }
 
+/** Elements of f32 of what sums for a draw are made in. */
+const summed = (rows: number, vocab: number, atOnce: number): number =>
+  atOnce === 0 || rows * vocab < summedFrom ? 0 : 4 * vocab * Math.max(1, Math.min(rows, Math.floor(atOnce / vocab)))
+
 /** Most bytes of the cache, and of what else is held while it is at its largest. */
 export const samplingBytes = (s: ModelShape, given: Sampling): { readonly cache: number; readonly rest: number } => {
   const { completions, longest = given.maxNewTokens, maxNewTokens, promptTokens, prompts } = given
@@ -154,7 +160,7 @@ export const samplingBytes = (s: ModelShape, given: Sampling): { readonly cache:
   const isPacked = (outputs: number): boolean => s.bytesPerWeight === f32 && outputs * hid >= cost.packedFrom
   const copied = isPacked(2 * ffn) ? 2 : 0
   const feeding = decoded + rows * (q + 3 * hid + (cost.gated + copied) * ffn)
-  const choosing = rows * (2 * hid + s.vocab) + rows * (columns + s.headDim)
+  const choosing = rows * (2 * hid + s.vocab) + rows * (columns + s.headDim) + summed(rows, s.vocab, cost.drawn)
   // A layer of the rows that go on, while they are packed closer: beside all that there was.
   const kept = given.together === true ? 0 : Math.floor(mostGoing * rows)
   const packing = kept * room * (2 * k + 1)

@@ -109,7 +109,7 @@ export interface Vjp {
   readonly outputs: ReadonlyArray<Tensor>
   /**
    * One use; releases what the forward kept. A cotangent has its output's shape. Gradients of inputs without any influence
-   * (and of integer inputs) are `undefined`.
+   * (and of integer inputs) are `undefined`. While another `vjp` records, gradients are constants to it.
    */
   readonly pullback: (cotangents: ReadonlyArray<Tensor>) => {
     readonly inputs: ReadonlyArray<Tensor | undefined>
@@ -178,8 +178,9 @@ export interface Engine {
   upload(data: Float32Array | Int32Array | Uint16Array, shape: ReadonlyArray<number>, dtype: DType): Tensor
   /**
    * A constant out of a file, without a second copy on the host: mapped where the engine can, else read in pieces. `seen` is given all of its
-   * bytes in order, in pieces of whole elements, each valid until it returns; what it throws ends the call. A mapped file must
-   * not be written to while the tensor lives (to replace it by a rename is well).
+   * bytes in order, in pieces of whole elements, each valid until it returns; what it throws ends the call. They are for reading: what it writes
+   * there changes no file, and whether it changes the tensor is not said. A mapped file must not be written to while the tensor lives (to replace it
+   * by a rename is well). The engine cannot be closed by `seen` or `read`.
    */
   fromFile(
     file: TensorFile,

@@ -106,6 +106,17 @@ export abstract class EngineLedger<H extends EngineTensor> {
     if (storage.users === 0) this.#bytes -= storage.bytes
   }
 
+  /** Counts bytes that a library takes for its own while `body` runs. */
+  during<A>(bytes: number, body: () => A): A {
+    const storage = { bytes, users: 0 }
+    this.use(storage)
+    try {
+      return body()
+    } finally {
+      this.unuse(storage)
+    }
+  }
+
   /** Frees a handle; freeing twice is allowed (a scope may free what was freed by hand). */
   free(t: H): void {
     if (!t.live) return
@@ -136,6 +147,8 @@ export abstract class EngineLedger<H extends EngineTensor> {
   own(t: unknown, where: string, dtype?: DType | "float"): H {
     if (!this.#mine(t)) return misuse(where, "an argument is not a tensor of this engine")
     if (!t.live) misuse(where, `the tensor ${showShape(t.shape)} was freed before`)
+    // Plain JavaScript can write there. A frozen array would cost an eighth of a small operation, this does not show.
+    if (sizeOf(t.shape) !== t.size) misuse(where, `a tensor's shape was changed to ${showShape(t.shape)}`)
     if (dtype !== undefined && (dtype === "float" ? t.dtype === "i32" : t.dtype !== dtype))
       misuse(where, `${dtype} expected, ${t.dtype} ${showShape(t.shape)} given`)
     return t

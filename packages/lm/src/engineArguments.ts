@@ -2,12 +2,30 @@
  * What each operation of `Engine` asks of its arguments, before a library sees them: engines check ownership and types of their tensors, this
  * their shapes and the numbers beside them. A mistake is an EngineMisuse that begins with the operation's name.
  */
-import type { AdamWOptions, AdamWState, AttentionOptions, LogProbsOptions, Tensor } from "./Engine.ts"
-import { checkPositive, checkShape, misuse, showShape } from "./engineChecks.ts"
+import type {
+  AdamWOptions,
+  AdamWState,
+  AttentionOptions,
+  DType,
+  LogProbsOptions,
+  Tensor,
+  TensorFile,
+} from "./Engine.ts"
+import { checkDType, checkPositive, checkShape, checkSize, misuse, showShape } from "./engineChecks.ts"
 
 type Shape = ReadonlyArray<number>
 
 export const engineArguments = {
+  /** Checks what is the same of host numbers and of a file's; returns the shape, a copy. */
+  made(shape: Shape, elements: number | undefined, dtype: DType, where: "upload" | "fromFile"): Shape {
+    checkDType(dtype, where)
+    return checkSize(shape, elements, where)
+  },
+  fromFile({ offset }: TensorFile, shape: Shape, dtype: DType): Shape {
+    if (!Number.isSafeInteger(offset) || offset < 0)
+      misuse("fromFile", `offset is ${offset}; expected a whole number of bytes`)
+    return engineArguments.made(shape, undefined, dtype, "fromFile")
+  },
   transpose({ shape }: Tensor, perm: Shape): void {
     if (perm.length !== shape.length || shape.some((_, i) => !perm.includes(i)))
       misuse("transpose", `[${perm.join(", ")}] does not permute ${showShape(shape)}`)
@@ -120,6 +138,13 @@ export const engineArguments = {
     checkPositive(softcap, at, "softcap")
     if (!Number.isInteger(chunk) || chunk < 1) misuse(at, `chunk is ${chunk}; expected at least one row`)
     return { temperature, softcap, chunk }
+  },
+  expSums(logits: Tensor, temperature: number, block: number): void {
+    const at = "expSums"
+    checkShape(logits, [-1, -1], at, "logits")
+    if (logits.shape[1] === 0) misuse(at, "the vocabulary is empty")
+    checkPositive(temperature, at, "temperature")
+    if (!Number.isSafeInteger(block) || block < 1) misuse(at, `block is ${block}; expected at least one column`)
   },
   adamW(param: Tensor, grad: Tensor, { m, v }: AdamWState, { step }: AdamWOptions): void {
     checkShape(grad, param.shape, "adamW", "grad")

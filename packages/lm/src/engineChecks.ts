@@ -2,6 +2,7 @@
  * What every engine asks of its caller's shapes and numbers before a library sees them; a mistake is an EngineMisuse that begins with the
  * operation's name.
  */
+import type { DType } from "./Engine.ts"
 import { EngineMisuse } from "./Engine.ts"
 
 export function misuse(where: string, sentence: string): never {
@@ -23,14 +24,32 @@ export function showShape(shape: ReadonlyArray<number>): string {
   return `[${shape.map((d) => (d === -1 ? "*" : d)).join(", ")}]`
 }
 
-/** A shape of whole sizes of that many elements. */
-export function checkSize(shape: ReadonlyArray<number>, elements: number, where: string): void {
-  let size = 1
+/**
+ * A shape of whole sizes, of that many elements where a number is given: a copy of the caller's array, which may change later. The sizes that are not 0
+ * have a product that is exact.
+ */
+export function checkSize(
+  given: ReadonlyArray<number>,
+  elements: number | undefined,
+  where: string,
+): ReadonlyArray<number> {
+  const shape = [...given]
+  let [size, strides] = [1, 1]
   for (const d of shape) {
-    if (!Number.isInteger(d) || d < 0) misuse(where, `${showShape(shape)} is not a shape`)
+    strides *= Math.max(1, d)
+    if (!Number.isInteger(d) || d < 0 || strides > Number.MAX_SAFE_INTEGER)
+      misuse(where, `${showShape(shape)} is not a shape`)
     size *= d
   }
-  if (size !== elements) misuse(where, `${elements} elements do not fill ${showShape(shape)}`)
+  if (elements !== undefined && size !== elements) misuse(where, `${elements} elements do not fill ${showShape(shape)}`)
+  return shape
+}
+
+const dtypes: ReadonlySet<string> = new Set<DType>(["f32", "bf16", "f16", "i32"])
+
+/** A type as plain JavaScript may give it. */
+export function checkDType(dtype: string, where: string): void {
+  if (!dtypes.has(dtype)) misuse(where, `${dtype} is no dtype; expected f32, bf16, f16 or i32`)
 }
 
 /** numpy's broadcasting. */

@@ -1,6 +1,8 @@
 /**
  * What a native library's headers show before it is loaded. The loader maps a file as far as its headers say: where the file is shorter,
- * reading it ends the process (SIGBUS), so it must not be asked. And of a library of another platform it says that there is none.
+ * reading it ends the process (SIGBUS), so it must not be asked. And of a library of another platform it says that there is none. A file of the right
+ * size may still have holes, where a copy was broken off after the room for it had been made: its code would be zeros. So the table of sections at its
+ * end is looked at, and some pages of its code.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { basename } from "node:path"
@@ -41,7 +43,8 @@ export const libraryFlaw = (path: string, platform: string = here): string | und
     if (of === undefined) return `${name}, which is no library (${size} bytes)`
     if (of !== "" && of !== platform) return `${name} of another platform (${of}; this is ${platform})`
     const least = elf ? elfSize(file, head) : 0
-    return size < least ? cutOff(name, size, least) : undefined
+    if (size < least) return cutOff(name, size, least)
+    return elf && hasHoles(file, head) ? `${name}, which has zeros where its code belongs` : undefined
   } catch (error) {
     return `${name}, which cannot be read (${error instanceof Error ? error.message : String(error)})`
   } finally {
@@ -88,4 +91,34 @@ const elfSize = (file: number, head: DataView): number => {
   const table = read(file, programs, each * count)
   for (let i = 0; i < count; i++) least = Math.max(least, long(table, i * each + 8) + long(table, i * each + 32))
   return least
+}
+
+/** Of a section's header: its type and the flag that says that it is code. */
+const [STRINGS, CODE] = [3, 4n]
+const PAGE = 4096
+/** Pages of a section of code that are read: about a millisecond a library. */
+const SAMPLES = 32
+
+/** Whether the table of sections, or a page of code among those that are read, is empty. No processor's code is a page of zeros. */
+const hasHoles = (file: number, head: DataView): boolean => {
+  const [at, each, count, names] = [
+    long(head, 40),
+    head.getUint16(58, true),
+    head.getUint16(60, true),
+    head.getUint16(62, true),
+  ]
+  // A library may do without the table.
+  if (at === 0 || each < 64 || count === 0) return false
+  const table = read(file, at, each * count)
+  if (names > 0 && names < count && table.getUint32(names * each + 4, true) !== STRINGS) return true
+  for (let i = 0; i < count; i++) {
+    const flags = table.getBigUint64(i * each + 8, true)
+    const [start, length] = [long(table, i * each + 24), long(table, i * each + 32)]
+    if ((flags & CODE) === 0n || length < PAGE) continue
+    for (let sample = 0; sample < SAMPLES; sample++) {
+      const page = read(file, start + Math.floor(((length - PAGE) * sample) / (SAMPLES - 1)), PAGE)
+      if (new Uint8Array(page.buffer).every((byte) => byte === 0)) return true
+    }
+  }
+  return false
 }

@@ -2,7 +2,7 @@
  * What every engine must do, as tests over any of them: each operation and each gradient against references in f64 on the
  * host (gradients by central differences of the reference), ownership, and the errors of misuse.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { DType, Engine, EngineOptions, Tensor } from "@hmx/lm"
@@ -41,6 +41,13 @@ const adam = { learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1, weightDecay:
 const refuse = (): void => {
   throw new Error("refused")
 }
+
+/** A file that is there. */
+const nowhere = (offset: number) => ({ path: process.execPath, offset, read: refuse })
+
+/** What plain JavaScript gives for a type. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const unknown = (dtype: string | undefined): DType => dtype as DType
 
 /** Describes the suite for the engine that `make` makes. */
 export function conformance(
@@ -259,7 +266,7 @@ export function conformance(
         fc.assert(
           fc.property(draws, (d) => {
             clean(() => {
-              const shape = [d.dims[0], d.dims[1]]
+              const shape = [d.dims[0], d.dims[1]] as const
               const host = { p: [...d.random(shape).data], m: [0], v: [0] }
               host.m = host.p.map(() => 0)
               host.v = host.p.map(() => 0)
@@ -267,7 +274,14 @@ export function conformance(
               let state = { m: upload(e, { shape, data: host.m }), v: upload(e, { shape, data: host.v }) }
               for (const step of [1, 2, 3]) {
                 const g = d.random(shape)
-                const given = [param, upload(e, g), state.m, state.v] as const
+                // A gradient comes as a product leaves it: its other axis first.
+                const [rows, columns] = shape
+                const turned = {
+                  shape: [columns, rows],
+                  data: range(count(shape)).map((i) => at(g, (i % rows) * columns + Math.floor(i / rows))),
+                }
+                const gradient = step === 1 ? upload(e, g) : e.transpose(upload(e, turned), [1, 0])
+                const given = [param, gradient, state.m, state.v] as const
                 const before = given.map(numbers)
                 const next = e.adamW(param, given[1], state, { ...options, step })
                 // The caller's own stay as they were: an update that is taken back needs them.
@@ -356,6 +370,60 @@ export function conformance(
               expect(numbers(e.slice(t, 0, 1, 1))).toEqual(wanted.slice(3))
             })
           }
+        } finally {
+          rmSync(folder, { recursive: true })
+        }
+      })
+      test("a file's bytes are for reading: writing there changes no file, and the engine cannot be closed meanwhile", async () => {
+        const other = await make()
+        const folder = mkdtempSync(join(tmpdir(), "hmx-engine-"))
+        try {
+          const path = join(folder, "one")
+          const content = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer)
+          writeFileSync(path, content)
+          const read = (target: Uint8Array, position: number) =>
+            target.set(content.subarray(position, position + target.length))
+          const file = { path, offset: 0, read }
+          clean(() => {
+            e.fromFile(file, [4], "f32", (bytes) => bytes.fill(0))
+            expect(new Uint8Array(readFileSync(path))).toEqual(content)
+            expect(numbers(e.fromFile(file, [4], "f32", () => {}))).toEqual([1, 2, 3, 4])
+            expect(() => other.fromFile(file, [4], "f32", () => other.close())).toThrow(/close.*read/)
+            expect([...other.download(other.fromFile(file, [4], "f32", () => {}))]).toEqual([1, 2, 3, 4])
+          })
+        } finally {
+          other.close()
+          rmSync(folder, { recursive: true })
+        }
+      })
+      test("arrays that the caller changes afterwards change nothing", () => {
+        const folder = mkdtempSync(join(tmpdir(), "hmx-engine-"))
+        try {
+          const path = join(folder, "one")
+          writeFileSync(path, new Uint8Array(24))
+          clean(() => {
+            const [shape, other, perm, listed] = [
+              [2, 3],
+              [3, 2],
+              [1, 0, 2],
+              [2, 3, 1],
+            ]
+            const t = e.upload(Float32Array.of(1, 2, 3, 4, 5, 6), shape, "f32")
+            const f = e.fromFile({ path, offset: 0, read: () => {} }, shape, "f32", () => {})
+            const r = e.reshape(t, other)
+            const g = e.vjp(([x = t]) => [e.transpose(e.reshape(x, listed), perm)], [t], [])
+            for (const array of [shape, other, perm, listed]) array.fill(0)
+            shape[0] = 1e9
+            expect([t, f, r].map((x) => x.shape)).toEqual([
+              [2, 3],
+              [2, 3],
+              [3, 2],
+            ])
+            expect(numbers(e.linear(r, random([1, 2])))).toHaveLength(3)
+            const cotangent = e.upload(Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2, 1], "f32")
+            const [found = t] = g.pullback([cotangent]).inputs
+            expect(numbers(found)).toEqual([1, 3, 5, 2, 4, 6])
+          })
         } finally {
           rmSync(folder, { recursive: true })
         }
@@ -459,6 +527,116 @@ export function conformance(
           expect(g && [...e.download(g)]).toEqual([6 * 9, 6 * 25])
         })
       })
+      test("a pullback while another function is recorded gives both the right gradients", () => {
+        clean(() => {
+          const [t, u, c] = [
+            random([2, 3], 1),
+            random([2, 3], 2),
+            upload(
+              e,
+              build([2, 3], () => 1),
+            ),
+          ]
+          const [table, targets] = [random([5, 3], 3), ints(e, [4, 0])]
+          const inner = () =>
+            e.vjp(
+              ([x = t]) => {
+                const parts = [e.mul(x, x), e.scale(x, 3)]
+                return [...parts, e.logProbs(x, table, targets, { chunk: 1 }).logprobs]
+              },
+              [t],
+              [],
+            )
+          const ones = upload(
+            e,
+            build([2], () => 1),
+          )
+          const alone = inner()
+            .pullback([c, c, ones])
+            .inputs.map((g) => g && numbers(g))
+          const first = inner()
+          let within: ReadonlyArray<Tensor | undefined> = []
+          const v = e.vjp(
+            ([x = u]) => {
+              const square = e.mul(x, x)
+              within = first.pullback([c, c, ones]).inputs
+              for (const g of within) if (g !== undefined) e.keep(g)
+              const more = e.scale(x, 7)
+              return [square, more, e.logProbs(x, table, targets, { chunk: 1 }).logprobs]
+            },
+            [u],
+            [],
+          )
+          const none = upload(
+            e,
+            build([2], () => 0),
+          )
+          const [g] = v.pullback([c, c, none]).inputs
+          close(e.download(g ?? c), { shape: [2, 3], data: numbers(u).map((x) => 2 * x + 7) }, "gradient around")
+          expect(within.map((t) => t && numbers(t))).toEqual(alone)
+          e.free(...within)
+        })
+      })
+      test("a cotangent that another recording follows is a constant", () => {
+        clean(() => {
+          const [t, u, c] = [
+            random([2, 3], 1),
+            random([2, 3], 2),
+            upload(
+              e,
+              build([2, 3], () => 1),
+            ),
+          ]
+          const inner = e.vjp(([x = t]) => [e.mul(x, x), x], [t], [])
+          const v = e.vjp(
+            ([x = u]) => {
+              const [g = c] = inner.pullback([e.scale(x, 2), e.mul(x, x)]).inputs
+              return [e.mul(g, x)]
+            },
+            [u],
+            [],
+          )
+          const [a, b] = [numbers(t), numbers(u)]
+          const g = b.map((x, i) => 2 * x * 2 * (a[i] ?? 0) + x * x)
+          const [found = c] = v.pullback([c]).inputs
+          close(e.download(found), { shape: [2, 3], data: g }, "gradient")
+        })
+      })
+      test("another engine's vjp inside leaves the recording as it is", async () => {
+        const other = await make()
+        try {
+          clean(() => {
+            const [u, c] = [
+              random([2, 2]),
+              upload(
+                e,
+                build([2, 2], () => 1),
+              ),
+            ]
+            const [t, one] = [
+              other.upload(Float32Array.of(3), [1], "f32"),
+              other.upload(Float32Array.of(1), [1], "f32"),
+            ]
+            let inside: ReadonlyArray<number> = []
+            const v = e.vjp(
+              ([x = u]) => {
+                const twice = e.scale(x, 2)
+                const w = other.vjp(([y = t]) => [other.mul(y, y)], [t], [])
+                const [g = t] = w.pullback([one]).inputs
+                inside = [...other.download(g)]
+                return [e.mul(twice, x)]
+              },
+              [u],
+              [],
+            )
+            const [g = c] = v.pullback([c]).inputs
+            close(e.download(g), { shape: [2, 2], data: numbers(u).map((x) => 4 * x) }, "gradient")
+            expect(inside).toEqual([6])
+          })
+        } finally {
+          other.close()
+        }
+      })
       test("can be used once", () => {
         misused(() => {
           const v = e.vjp(([t]) => (t === undefined ? [] : [e.scale(t, 2)]), [random([2])], [])
@@ -543,12 +721,32 @@ export function conformance(
           const [given, sums] = [4 * count(q.shape), 4 * count([B, H, T])]
           // The softmax itself would be more.
           expect(e.memory().bytes).toBeGreaterThanOrEqual(before + given + sums)
+          // The result is kept as well: the derivative of the softmax is made of it.
           e.free(q, k, v, ...tape.outputs)
-          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + sums)
+          expect(e.memory().bytes).toBeGreaterThanOrEqual(before + given + sums)
           tape.release()
           // What an engine has made of a mask may live as long as the mask.
           e.free(bias)
           expect(e.memory().bytes).toBe(before - 3 * given - 4 * count(bias.shape))
+        })
+      })
+      test("counts what a tape keeps of a product: each factor for the other's gradient", () => {
+        clean(() => {
+          const before = e.memory().bytes
+          for (const wanted of [0, 1]) {
+            const factors = [random([20, 30], 1), random([40, 30], 2)]
+            const both = factors.reduce((sum, t) => sum + 4 * count(t.shape), 0)
+            const one = factors.slice(wanted, wanted + 1)
+            const tape = e.vjp(
+              ([t = random([1])]) => [wanted === 0 ? e.linear(t, factors[1] ?? t) : e.linear(factors[0] ?? t, t)],
+              one,
+              [],
+            )
+            e.free(...factors, ...tape.outputs)
+            expect(e.memory().bytes - before).toBeGreaterThanOrEqual(both - 4 * count(one[0]?.shape ?? []))
+            tape.release()
+            expect(e.memory().bytes).toBe(before)
+          }
         })
       })
       test("scopes give back all but their result; keep takes out of all of them", () => {
@@ -743,6 +941,48 @@ export function conformance(
           expect(small.memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes })
         },
       )
+      // What a library would be asked for is more than any machine has.
+      const [wide, long] = [2 ** 22, 2 ** 18]
+      test.each<[string, number, () => unknown]>([
+        ["add", wide * wide, () => e.add(random([wide, 1]), random([1, wide]))],
+        ["sub", wide * wide, () => e.sub(random([wide, 1]), random([1, wide]))],
+        ["mul", wide * wide, () => e.mul(random([wide, 1]), random([1, wide]))],
+        ["gather", wide * long, () => e.gather(random([1, wide]), e.upload(new Int32Array(long), [long], "i32"))],
+        [
+          "concat",
+          wide * long,
+          () => {
+            const x = random([wide])
+            return e.concat(
+              Array.from({ length: long }, () => x),
+              0,
+            )
+          },
+        ],
+        ["linear", wide * wide, () => e.linear(random([wide, 1]), random([wide, 1]))],
+        [
+          "logProbs",
+          wide * long,
+          () =>
+            e.logProbs(random([long, 1]), random([wide, 1]), e.upload(new Int32Array(long), [long], "i32"), {
+              chunk: long,
+            }),
+        ],
+      ])("%s asks no library for what goes beyond the limit", (name, elements, body) => {
+        clean(() => {
+          let thrown: unknown
+          try {
+            e.scope(() => void body())
+          } catch (error) {
+            thrown = error
+          }
+          expect(thrown).toBeInstanceOf(EngineOutOfMemory)
+          if (!(thrown instanceof EngineOutOfMemory)) return
+          expect(thrown.where).toBe(name)
+          // A few rows may be added so that none depends on its neighbours.
+          expect(thrown.bytes / (4 * elements)).toBeCloseTo(1, 2)
+        })
+      })
       test.each([0, -1, 0.5, Number.NaN])("a memory of %d bytes is a mistake", async (memory) => {
         await expect(make({ memory })).rejects.toThrow(EngineMisuse)
       })
@@ -752,11 +992,33 @@ export function conformance(
       test.each<[string, RegExp, (x: Tensor) => unknown]>([
         ["a freed tensor", /add.*freed/, (x) => (e.free(x), e.add(x, x))],
         ["a freed tensor in download", /download.*freed/, (x) => (e.free(x), e.download(x))],
+        [
+          "a shape that was written to",
+          /gather.*changed/,
+          (x) => (Reflect.set(x.shape, 0, 1e9), e.gather(x, ints(e, [9e8]))),
+        ],
         ["a foreign tensor", /scale/, () => e.scale({ shape: [1], dtype: "f32" }, 2)],
         ["upload of too few numbers", /upload/, () => e.upload(Float32Array.of(1), [2], "f32")],
         ["upload of a fractional size", /upload/, () => e.upload(Float32Array.of(1), [0.5, 2], "f32")],
         ["upload of another dtype's array", /upload/, () => e.upload(Float32Array.of(1), [1], "i32")],
         ["upload of bf16 from floats", /upload/, () => e.upload(Float32Array.of(1), [1], "bf16")],
+        [
+          "upload of more elements than can be counted",
+          /upload/,
+          () => e.upload(new Float32Array(0), [2 ** 40, 2 ** 40, 0], "f32"),
+        ],
+        ["upload of an unknown dtype", /upload.*f64/, () => e.upload(Float32Array.of(1), [1], unknown("f64"))],
+        ["upload without a dtype", /upload.*undefined/, () => e.upload(Float32Array.of(1), [1], unknown(undefined))],
+        [
+          "a file's tensor of an unknown dtype",
+          /fromFile.*f64/,
+          () => e.fromFile(nowhere(0), [1], unknown("f64"), refuse),
+        ],
+        ["a file's tensor of no shape", /fromFile/, () => e.fromFile(nowhere(0), [-1], "f32", refuse)],
+        ["a file's tensor before its beginning", /fromFile.*-4/, () => e.fromFile(nowhere(-4), [1], "f32", refuse)],
+        ["a file's tensor pages before", /fromFile.*-65536/, () => e.fromFile(nowhere(-65_536), [1], "f32", refuse)],
+        ["a file's tensor at no place", /fromFile.*NaN/, () => e.fromFile(nowhere(Number.NaN), [1], "f32", refuse)],
+        ["a file's tensor between two bytes", /fromFile.*0\.5/, () => e.fromFile(nowhere(0.5), [1], "f32", refuse)],
         ["reshape to another size", /reshape.*6.*\[4\]/, (x) => e.reshape(x, [4])],
         ["transpose that is no permutation", /transpose/, (x) => e.transpose(x, [0, 0])],
         ["slice outside", /slice/, (x) => e.slice(x, 1, 2, 2)],

@@ -48,6 +48,36 @@ test("a segment behind the sections counts as well", () => {
   expect(said(long)).toBe("lib.so cut off (1028 bytes of 1029 or more)")
 })
 
+/** One with a section of code of 256 KiB at 4096, and the table of sections behind it, the names of which are the second one's. */
+const withCode = (): Uint8Array => {
+  const [start, length] = [4096, 1 << 18]
+  const bytes = new Uint8Array(start + length + 3 * 64).fill(0x90, start, start + length)
+  bytes.set(elf().subarray(0, 120))
+  const view = new DataView(bytes.buffer)
+  const table = start + length
+  view.setBigUint64(40, BigInt(table), true)
+  view.setUint16(60, 3, true)
+  view.setUint16(62, 1, true)
+  view.setUint32(table + 64 + 4, 3, true)
+  view.setUint32(table + 128 + 4, 1, true)
+  view.setBigUint64(table + 128 + 8, 6n, true)
+  view.setBigUint64(table + 128 + 24, BigInt(start), true)
+  view.setBigUint64(table + 128 + 32, BigInt(length), true)
+  return bytes
+}
+
+test("a library of the right size whose end, or whose code, is zeros has a flaw", () => {
+  const whole = withCode()
+  expect(said(whole)).toBeUndefined()
+  const zeros = "lib.so, which has zeros where its code belongs"
+  for (const from of [4096, 100_000, whole.length - 3 * 64])
+    expect(said(withCode().fill(0, from)), `${from}`).toBe(zeros)
+  // The table is there, what came before it is not.
+  for (const from of [4096, 100_000]) expect(said(withCode().fill(0, from, 4096 + (1 << 18))), `${from}`).toBe(zeros)
+  // Fewer zeros than a page are code's own.
+  expect(said(withCode().fill(0, 8000, 8100))).toBeUndefined()
+})
+
 test("another platform is named", () => {
   expect(said(elf(183))).toBe("lib.so of another platform (linux-arm64; this is linux-x64)")
   const narrow = elf()

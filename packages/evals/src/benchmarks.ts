@@ -1,6 +1,6 @@
 /** All benchmarks with one file format each, and how one is found by its name. */
 import * as Result from "effect/Result"
-import { Errors } from "hmx"
+import { Errors, nearest } from "hmx"
 import type { Benchmark } from "./benchmark/Benchmark.ts"
 import { quote } from "./benchmark/rows.ts"
 import * as miniature from "./miniature/index.ts"
@@ -60,23 +60,6 @@ export const groups: { readonly [name: string]: ReadonlyArray<string> } = {
   all: benchmarks.map(({ name }) => name),
 }
 
-/** Slips that make one text another: a character more, less or other, or two neighbours changed about (optimal string alignment). */
-const distance = (a: string, b: string): number => {
-  let before: ReadonlyArray<number> = []
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (const [i, x] of a.split("").entries()) {
-    const next = [i + 1]
-    for (const [j, y] of b.split("").entries()) {
-      const isSwapped = i > 0 && j > 0 && x === b[j - 1] && a[i - 1] === y
-      const swapped = isSwapped ? (before[j - 1] ?? 0) + 1 : Number.POSITIVE_INFINITY
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (x === y ? 0 : 1), swapped))
-    }
-    before = row
-    row = next
-  }
-  return row[b.length] ?? 0
-}
-
 /** Names of a group's benchmarks that a message has. */
 const shown = 12
 
@@ -106,11 +89,4 @@ export const byName = (name: string): Result.Result<Benchmark, Errors.BadInput> 
   const advice = meant === undefined ? "" : `; did you mean ${meant}?`
   const expected = `the name of a benchmark or a group (\`npx hmx data ls\` lists them)${advice}`
   return Result.fail(new Errors.BadInput({ where: "benchmark", found: quote(name), expected }))
-}
-
-/** The name that takes the fewest changes; undefined where all take more than a slip of the hand does: a third of the name. */
-export const nearest = (name: string, names: ReadonlyArray<string>): string | undefined => {
-  const given = name.slice(0, 80).toLowerCase()
-  const [first] = names.map((known) => ({ known, away: distance(given, known) })).toSorted((a, b) => a.away - b.away)
-  return first !== undefined && first.away <= Math.ceil(given.length / 3) ? first.known : undefined
 }

@@ -1,4 +1,5 @@
 /** What an option's type lets through and its meaning does not: checked when a stage or a reward is made. Each throws a RangeError. */
+import { nearest } from "./nearest.ts"
 import type { Range } from "./Reward.ts"
 
 /** An option that a file which nobody compiled has left out. */
@@ -86,27 +87,4 @@ export const known = (where: string, given: object, names: ReadonlyArray<string>
   throw new RangeError(
     `${where} has no option ${odd}${near === undefined ? `; it has ${names.join(", ")}` : `: did you mean ${near}?`}`,
   )
-}
-
-/** The name that a misspelling is closest to, if it is close: at most a third of its letters differ. */
-const nearest = (odd: string, names: ReadonlyArray<string>): string | undefined => {
-  const ranked = names
-    .map((name) => ({ name, edits: edits(odd.toLowerCase(), name.toLowerCase()) }))
-    .toSorted((a, b) => a.edits - b.edits)
-  const [first] = ranked
-  return first !== undefined && first.edits <= Math.ceil(odd.length / 3) ? first.name : undefined
-}
-
-/** Levenshtein's distance. */
-const edits = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const [diagonal = 0, above = 0, left = 0] = [row[j - 1], row[j], next[j - 1]]
-      next.push(Math.min(above + 1, left + 1, diagonal + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

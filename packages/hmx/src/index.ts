@@ -29,6 +29,7 @@ export {
   type Sweep,
   sweep,
 } from "./Plans.ts"
+export { edits, nearest } from "./nearest.ts"
 export * as Prompts from "./Prompts.ts"
 export { type AnsweredItem, type ItemAnswer, ItemRecord, type LongItem, Records } from "./Records.ts"
 export { type Asking, Rehearsing } from "./Rehearsing.ts"

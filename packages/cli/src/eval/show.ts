@@ -1,9 +1,9 @@
 /** `hmx eval show RUN`: the figures of an evaluation, and each item's record: of `hmx eval`, or of a training run's Evaluate. */
-import { bounded, interval95, nearest } from "@hmx/evals"
+import { bounded, interval95 } from "@hmx/evals"
 import { escape } from "@hmx/report"
 import { ItemRecords, RunFolder } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
-import { type AnsweredItem, Errors, type ItemRecord } from "hmx"
+import { type AnsweredItem, Errors, type ItemRecord, nearest } from "hmx"
 import { resolve } from "node:path"
 import { oneRun } from "../oneRun.ts"
 import { shown } from "../paths.ts"

@@ -1,7 +1,7 @@
 /** Options: those that do not exist, and those that do nothing beside the others. */
 import type { ts as Ts } from "ts-morph"
 import * as Effect from "effect/Effect"
-import { Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Reward, Sample, SelfJudge } from "hmx"
+import { edits, Evaluate, Experiment, GroupAdvantage, LoRAUpdate, Reward, Sample, SelfJudge } from "hmx"
 import { how } from "../codes.ts"
 import type { Edit, Finding } from "../Finding.ts"
 import { bare } from "../Origin.ts"
@@ -98,26 +98,8 @@ const uses = (source: Source, node: Ts.Expression): number => {
 
 /** The one name within two edits, if there is one alone and it is near enough to be meant. */
 export const nearest = (word: string, names: ReadonlyArray<string>): string | undefined => {
-  const near = names.filter((name) => distance(word.toLowerCase(), name.toLowerCase()) <= (word.length < 5 ? 1 : 2))
+  const near = names.filter((name) => edits(word, name) <= (word.length < 5 ? 1 : 2))
   return near.length === 1 ? near[0] : undefined
-}
-
-/** Damerau's distance with neighbours swapped counted as one. */
-const distance = (a: string, b: string): number => {
-  let before: ReadonlyArray<number> = []
-  let row: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1
-      const swapped =
-        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : Infinity
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same, swapped))
-    }
-    before = row
-    row = next
-  }
-  return row[b.length] ?? 0
 }
 
 interface Idle {

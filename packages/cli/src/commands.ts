@@ -53,6 +53,7 @@ const resume = Command.make(
     ...flags.budget,
     ...flags.force,
     ...flags.storeOfRun,
+    ...flags.memoryOfRun,
     ...flags.workers,
     ...flags.output,
   },

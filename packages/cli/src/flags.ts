@@ -86,6 +86,8 @@ export const chat = {
 
 const isDevice = (text: string): text is Device => /^(?:cpu|cuda(?::\d{1,2})?)$/.test(text)
 
+const engineMemory = amount("engine-memory")
+
 /** Where tensors are computed. */
 export const engine = {
   engine: Flag.Literals("engine", ["tfjs", "torch", "tensorflow", "auto"]).pipe(
@@ -118,8 +120,17 @@ export const engine = {
     whole("threads", 1).pipe(Flag.withDescription("Threads of the engine (default: the engine's choice)")),
   ),
   engineMemory: optional(
-    amount("engine-memory").pipe(
+    engineMemory.pipe(
       Flag.withDescription('The most that tensors may take, such as "8 GiB" (default: the memory of machine or GPU)'),
+    ),
+  ),
+}
+
+/** Of a run that goes on: what ran out before may be enough now. */
+export const memoryOfRun = {
+  engineMemory: optional(
+    engineMemory.pipe(
+      Flag.withDescription('The most that tensors may take, such as "8 GiB" (default: that of the run\'s start)'),
     ),
   ),
 }

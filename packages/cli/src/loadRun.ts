@@ -41,8 +41,11 @@ const sourceOf = (source: unknown, where: string) =>
       new Errors.BadInput({ where, found: "no word of a pipeline's file", expected: "a run that `npx hmx run` began" }),
   )
 
-/** A greater budget than the one that the run began with, and another store. */
-export type More = Pick<Changes, "maxTime" | "maxTokens"> & { readonly store?: string | undefined }
+/** A greater budget than the one that the run began with, another store, and more memory, which changes no result. */
+export type More = Pick<Changes, "maxTime" | "maxTokens"> & {
+  readonly store?: string | undefined
+  readonly engineMemory?: number | undefined
+}
 
 /** The store that is named now, else the one with which the run began. */
 const storeOf = (source: typeof Source.Type, folder: string, named: string | undefined): string | undefined => {
@@ -56,11 +59,14 @@ const under = (changes: Changes, { maxTime, maxTokens }: More): Changes => ({
   ...(maxTokens === undefined ? {} : { maxTokens }),
 })
 
+const withMemory = (source: typeof Source.Type, { engineMemory }: More): typeof Source.Type =>
+  engineMemory === undefined ? source : { ...source, engine: { ...source.engine, engineMemory } }
+
 /** The arms of a folder's contrast or sweep, as `hmx run` began it. */
 export const loadArms = Effect.fnUntraced(function* (run: string, more: More) {
   const folder = shown(resolve(run))
   const record = yield* Runtime.ArmsFolder.readRecord(folder)
-  const source = yield* sourceOf(record.source, `${folder}/arms.json`)
+  const source = withMemory(yield* sourceOf(record.source, `${folder}/arms.json`), more)
   const { file, of } = yield* loadFile(resolve(folder, source.file))
   if (of.kind === "experiment") {
     const expected = `the ${record.kind} with which the run began`
@@ -74,7 +80,7 @@ export const loadRun = Effect.fnUntraced(function* (run: string, more: More = {}
   yield* oneRun(run)
   const folder = shown(resolve(run))
   const record = yield* Runtime.RunFolder.readRecord(folder)
-  const source = yield* sourceOf(record.source, `${folder}/experiment.json`)
+  const source = withMemory(yield* sourceOf(record.source, `${folder}/experiment.json`), more)
   const loaded = yield* loadPipeline(resolve(folder, source.file), source.arm)
   const pipeline = { ...loaded, experiment: yield* changed(loaded.experiment, under(source.changes, more)) }
   const store = storeOf(source, folder, more.store)

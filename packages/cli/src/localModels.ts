@@ -106,7 +106,6 @@ export const localModels = Layer.succeed(Models, {
     const { homeFolder, knownModel, LocalLanguageModel, nameOf, readSpeed, shapeHeldBy, shapeOf, speedFile } =
       yield* Effect.promise(() => import("@hmx/lm"))
     const speedFolder = () => join(homeFolder(process.env), "speed")
-    const plans = join(homeFolder(process.env), "plans")
     const taken = yield* decided(engine)
     // A known model is planned without a download; loading it is what downloads.
     const known = model.kind === "hf" ? knownModel(model.repo) : undefined
@@ -137,13 +136,12 @@ export const localModels = Layer.succeed(Models, {
         shape,
         layer,
         speed: speedOf(shape),
-        plans,
         tokenizer: tokenizerOf(folder, model),
       }
     }
     if (known === undefined || model.kind !== "hf" || !isMissing(found.failure))
       return yield* Effect.fail(found.failure)
     const shape = shapeHeldBy((yield* known).config, engineName(taken), taken.device)
-    return { name: nameOf(model), shape, layer, plans, speed: speedOf(shape) }
+    return { name: nameOf(model), shape, layer, speed: speedOf(shape) }
   }),
 })

@@ -1,16 +1,17 @@
 /** `hmx plan FILE`: what a run would do, hold and take, and what of it is done already. Reads no weights, writes nothing. */
 import { graphOf, mermaid, svg } from "@hmx/inspect"
 import { allThere, escape, format, planned, timelineSvg } from "@hmx/report"
-import { OverBudget, plan as planOf, type Planned, type PlannedArms } from "@hmx/runtime"
+import { OverBudget, plan as planOf, type Planned, type PlannedArms, type PlanOptions } from "@hmx/runtime"
 import * as Effect from "effect/Effect"
 import type { Experiment, Plan } from "hmx"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { aside } from "./aside.ts"
 import { loadFile } from "./loadPipeline.ts"
 import { type Engine, Models } from "./Models.ts"
 import { asTyped } from "./namedModel.ts"
 import { locateFrom, shown } from "./paths.ts"
 import { Refused } from "./Refused.ts"
+import { watchCode } from "./runningCode.ts"
 import { type Changes, changed } from "./settings.ts"
 import { storeFolder } from "./storeFolder.ts"
 import { told } from "./train.ts"
@@ -27,13 +28,16 @@ export interface Options extends Changes, Engine {
 export const plan = Effect.fnUntraced(function* (options: Options) {
   if ([options.json, options.svg, options.mermaid].filter((wanted) => wanted).length > 1)
     return yield* new Refused({ message: "--json, --svg and --mermaid: choose one" })
+  const code = watchCode()
   const { file, of } = yield* aside(loadFile(options.file))
+  const { homeFolder } = yield* Effect.promise(() => import("@hmx/lm"))
+  const remembered = { folder: join(homeFolder(process.env), "plans"), code: code() }
   const wanted: Pick<Plan, "entries"> =
     of.kind === "experiment" ? { entries: [{ name: "", at: {}, experiment: of }] } : of
   const entries = wanted.entries.filter(({ name }) => options.arm === undefined || name === options.arm)
   if (entries.length === 0) return yield* new Refused({ message: `--arm: ${shown(file)} has no ${options.arm ?? ""}` })
   const plans = yield* Effect.forEach(entries, ({ experiment, name }) =>
-    Effect.map(one(experiment, file, options), (made) => ({ name, ...made })),
+    Effect.map(one(experiment, file, options, remembered), (made) => ({ name, ...made })),
   )
   const arms = of.kind === "experiment" || options.arm !== undefined ? undefined : armsOf(of, plans)
   const [first] = plans
@@ -60,7 +64,12 @@ export const plan = Effect.fnUntraced(function* (options: Options) {
   return undefined
 })
 
-const one = Effect.fnUntraced(function* (given: Experiment.Any, file: string, options: Options) {
+const one = Effect.fnUntraced(function* (
+  given: Experiment.Any,
+  file: string,
+  options: Options,
+  remembered: PlanOptions["remembered"],
+) {
   const experiment = yield* changed(given, options)
   const locate = locateFrom(file)
   const finding = (yield* Models).find(experiment.settings.model, locate, options)
@@ -70,6 +79,7 @@ const one = Effect.fnUntraced(function* (given: Experiment.Any, file: string, op
       model,
       locate,
       store: storeFolder(options.store),
+      remembered,
       shown: (folder) => shown(resolve(folder)),
     }),
   ).pipe(Effect.mapError((e) => told(e, { experiment, file })))

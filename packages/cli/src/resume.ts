@@ -21,6 +21,7 @@ export interface Options {
   readonly maxTokens?: number | undefined
   /** Database of the workers that run the arms. Default: this process does. */
   readonly workers?: string | undefined
+  readonly engineMemory?: number | undefined
   readonly detach?: boolean
   readonly quiet: boolean
   readonly json: boolean
@@ -29,6 +30,10 @@ export interface Options {
 export const resume = Effect.fnUntraced(function* (options: Options) {
   const { force } = options
   yield* onlyWithWorkers(options)
+  if (options.engineMemory !== undefined && options.workers !== undefined) {
+    const expected = "no --workers, whose engines have their own: npx hmx worker --engine-memory"
+    return yield* new Errors.BadInput({ where: "--engine-memory", found: "--workers beside it", expected })
+  }
   const run = options.run ?? (yield* newestRun)
   yield* Runtime.ArmsFolder.notLost(shown(resolve(run)))
   // With --force a run that is done goes on where its pipeline has more steps now; with workers its table says how it stands.
@@ -47,8 +52,16 @@ export const resume = Effect.fnUntraced(function* (options: Options) {
   const model = yield* (yield* Models).find(pipeline.experiment.settings.model, locate, engine)
   // Nothing is written to a run that is done, and is what it was.
   const since = Runtime.changedSince(pipeline.experiment, folder, { model, locate })
-  const same = force && (yield* Effect.mapError(since, (error) => told(error, pipeline))).length === 0
-  if (same && (yield* alreadyDone(run, options))) return undefined
+  const changed = force ? yield* Effect.mapError(since, (error) => told(error, pipeline)) : []
+  if (force && changed.length === 0 && (yield* alreadyDone(run, options))) return undefined
+  // A record that names a change under which no step was taken would be wrong about all of them.
+  const { steps } = pipeline.experiment.settings
+  const last = (yield* Runtime.RunFolder.lastCursor(folder))?.step ?? 0
+  if (changed.length > 0 && last >= steps) {
+    const found = `a change of ${changed.join(", ")}, and no step left: ${last} of ${steps} are done`
+    const expected = "more steps in the pipeline, or a new run: npx hmx run"
+    return yield* new Errors.BadInput({ where: folder, found, expected })
+  }
   return yield* train(
     pipeline,
     options,

@@ -245,6 +245,15 @@ describe("hmx eval show", () => {
     expect(none.err).toContain("expected --step 0 or 2")
   }, 60_000)
 
+  it("says of which run the figures before training are, where another began with other ones", async () => {
+    const folder = sandbox({ "brief.ts": pipeline({ stages }).replace("{ heldOut }", "{ heldOut, miniature }") })
+    for (const seed of ["1", "2"])
+      await hmx(["run", `${folder}/brief.ts`, "--seed", seed, "--out", `${folder}/s${seed}`, "--quiet"])
+    const said = "before is that of s1: s2 measured other figures before the first step"
+    expect((await hmx(["eval", "compare", `${folder}/s1`, `${folder}/s2`])).out).toContain(said)
+    expect((await hmx(["eval", "compare", `${folder}/s1`])).out).not.toContain("before is that of")
+  }, 60_000)
+
   it("refuses another folder, and asks whether another task was meant", async () => {
     const folder = sandbox({ "a.txt": "" })
     const { code, err } = await hmx(["eval", "show", folder])

@@ -74,7 +74,7 @@ describe.skipIf(process.platform !== "linux")("a torch whose files are cut off",
 const within = async (memory: string) => {
   const folder = sandbox({ "brief.ts": pipeline() })
   const run = await spawned(bin, ["run", "brief.ts", "--quiet", "--threads", "1", "--engine-memory", memory], folder)
-  return { ...run, left: existsSync(`${folder}/runs/brief-7-1`) }
+  return { ...run, folder, left: existsSync(`${folder}/runs/brief-7-1`) }
 }
 
 describe("--engine-memory", () => {
@@ -88,11 +88,15 @@ describe("--engine-memory", () => {
     expect(err).toMatch(/^error: out of memory in loading the weights within 100 KiB: /)
   })
   it("too little for an update: smaller micro-batches, and then what to change", async () => {
-    const { code, err, out } = await within("5 MiB")
+    const { code, err, folder, out } = await within("5 MiB")
     expect(out + err).toMatch(
       /error: LoRAUpdate failed in step 1: out of memory in \w+: \S+ \w+ wanted; a single group does not fit: lower groupSize/,
     )
     expect(code).toBe(1)
+    // The same again with what it had, and to the end with more.
+    const again = (...flags: ReadonlyArray<string>) => spawned(bin, ["resume", "--quiet", ...flags], folder)
+    expect(await again()).toMatchObject({ code: 1, err: expect.stringContaining("out of memory") })
+    expect(await again("--engine-memory", "1 GiB")).toMatchObject({ code: 0 })
   })
   it.each([
     ["--device", "cuda", /^error: the engine's options: found device is cuda; expected cpu, the only one of wasm\n$/],

@@ -190,6 +190,20 @@ describe("hmx resume", () => {
     }
   })
 
+  it("--force on a run without a step left changes no record", async () => {
+    const folder = await ran()
+    const file = `${folder}/brief.ts`
+    writeFileSync(`${folder}/changed.ts`, readFileSync(file, "utf8").replace("maxNewTokens: 90", "maxNewTokens: 80"))
+    const path = `${folder}/run/experiment.json`
+    const record = JSON.parse(readFileSync(path, "utf8"))
+    const text = JSON.stringify({ ...record, source: { ...record.source, file: "../changed.ts" } })
+    writeFileSync(path, text)
+    const { code, err } = await hmx(["resume", `${folder}/run`, "--force"])
+    expect(code).toBe(2)
+    expect(err).toMatch(/found a change of stages\[0\]\.options\.maxNewTokens.*, and no step left: 2 of 2 are done/)
+    expect(readFileSync(path, "utf8")).toBe(text)
+  })
+
   it("--force goes on with a changed pipeline, with the store of the run's start", async () => {
     const before = storeHere()
     const folder = await ran()

@@ -17,24 +17,27 @@ export interface AnsweredQuestion {
 export const keepAnswers = (task: string, questions: ReadonlyArray<AnsweredQuestion>) =>
   Effect.gen(function* () {
     const records = yield* Records
-    yield* records.begin(task, questions.length)
+    const found = yield* records.begin(task, questions.length)
+    const all = questions.flatMap(({ answers, values }): ReadonlyArray<AnsweredItem> => {
+      const [first] = answers
+      if (first === undefined) return []
+      const texts = answers.map(({ text }) => bounded(text, bounds.text))
+      return [
+        {
+          id: first.id,
+          values,
+          answer: { kind: "text", text: texts.at(-1) ?? "", ...(texts.length > 1 ? { turns: texts } : {}) },
+          asked: bounded(first.question, bounds.asked),
+          ...(answers.some(({ finish }) => finish === "length") ? { cutOff: true as const } : {}),
+        },
+      ]
+    })
+    const kept = new Set(found.map(({ id }) => id))
     yield* records.keep(
       task,
-      questions.flatMap(({ answers, values }): ReadonlyArray<AnsweredItem> => {
-        const [first] = answers
-        if (first === undefined) return []
-        const texts = answers.map(({ text }) => bounded(text, bounds.text))
-        return [
-          {
-            id: first.id,
-            values,
-            answer: { kind: "text", text: texts.at(-1) ?? "", ...(texts.length > 1 ? { turns: texts } : {}) },
-            asked: bounded(first.question, bounds.asked),
-            ...(answers.some(({ finish }) => finish === "length") ? { cutOff: true as const } : {}),
-          },
-        ]
-      }),
+      all.filter(({ id }) => !kept.has(id)),
     )
+    yield* records.end(task, all)
   })
 
 /** The mean of each figure that such records hold: their task's own figures, as functions of sums. */

@@ -54,4 +54,8 @@ export const Records = Context.Reference<{
   readonly begin: (task: string, items: number) => Effect.Effect<ReadonlyArray<ItemRecord>, StorageFailed>
   /** Keeps records of items that are done. */
   readonly keep: (task: string, records: ReadonlyArray<ItemRecord>) => Effect.Effect<void, StorageFailed>
-}>("hmx/Records", { defaultValue: () => ({ begin: () => Effect.succeed([]), keep: () => Effect.void }) })
+  /** Told when all are done: all records of the task, in the order of its items, whatever the order in which they were kept. */
+  readonly end: (task: string, records: ReadonlyArray<ItemRecord>) => Effect.Effect<void, StorageFailed>
+}>("hmx/Records", {
+  defaultValue: () => ({ begin: () => Effect.succeed([]), keep: () => Effect.void, end: () => Effect.void }),
+})

@@ -1,6 +1,7 @@
 /**
  * Records of a benchmark's items in a folder, one JSONL file a task: what is done is appended as it is done, so that an evaluation
- * that was stopped goes on behind it. The file of a task is named after it, with what a file's name cannot have written as %XX.
+ * that was stopped goes on behind it; of a task that is done they lie in the order of its items, so that nobody sees where it was
+ * stopped. The file of a task is named after it, with what a file's name cannot have written as %XX.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -67,13 +68,26 @@ export const inFolder = Effect.fnUntraced(function* (folder: string) {
         Effect.uninterruptible,
         Effect.provideService(FileSystem.FileSystem, fs),
       ),
+    end: (task, records) =>
+      Effect.gen(function* () {
+        const path = fileOf(folder, task)
+        const text = lines(records)
+        const lying = fs.readFileString(path).pipe(
+          Effect.catchIf(
+            (e) => e.reason._tag === "NotFound",
+            () => Effect.succeed(""),
+          ),
+          failing("read", path),
+        )
+        if ((yield* lying) !== text) yield* writeFile(path, text)
+      }).pipe(Effect.provideService(FileSystem.FileSystem, fs)),
   }
   return service
 })
 
 /** The same, saying after each block how many items of a task are done. */
 export const counted = (
-  { begin, keep }: (typeof Records)["Service"],
+  { begin, end, keep }: (typeof Records)["Service"],
   say: (task: string, done: number, total: number) => Effect.Effect<void>,
 ): (typeof Records)["Service"] => {
   const counts = new Map<string, { done: number; total: number }>()
@@ -91,5 +105,6 @@ export const counted = (
           return say(task, count.done, count.total)
         }),
       ),
+    end,
   }
 }

@@ -102,6 +102,8 @@ const tooLong = (
   prompts: ReadonlyArray<Artefact.Prompt>,
   { encode, render }: Tokenizer,
 ): ReadonlyArray<Found> => {
+  // Answers alone leave no room then, which is said of the option (`HMX212`, and by a run).
+  if (maxNewTokens >= context) return []
   const count = (chat: Chat.Chat): number => encode(render(chat)).length
   const templates = new Map<string, number>()
   const templateOf = (messages: Chat.Chat): number => {

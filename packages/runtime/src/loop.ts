@@ -84,7 +84,7 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
     const step = before.step + 1
     const start = yield* Clock.currentTimeMillis
     yield* emit({ _tag: "StepStarted", step })
-    const reset = lm.memory({ resetPeak: true })
+    yield* lm.memory({ resetPeak: true })
     const drawn = draw(questions.train, prompts.perStep, seed, step)
     const back = Effect.andThen(behind.settled, restore(adapter, before, folder))
     const work = Effect.provideService(
@@ -92,8 +92,7 @@ export const loop = Effect.fnUntraced(function* (run: Run, from: Cursor, done: P
       Step,
       place(run, before, step),
     )
-    // Nobody waits for that answer: it is asked before the work is, and the model answers in order.
-    const [, made] = yield* behind.beside(Effect.all([reset, work], { concurrency: 2 }))
+    const made = yield* behind.beside(work)
     const { cursor } = made
     const line = { step, ...made.metrics }
     const keep = run.pieces.saved(cursor)

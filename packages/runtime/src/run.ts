@@ -36,8 +36,6 @@ export interface Loadable<E = never> {
   readonly layer: Layer.Layer<LanguageModel, E>
   /** Counts tokens without the weights: a plan is as exact as that. Default: every byte is taken for a token. */
   readonly tokenizer?: Effect.Effect<Tokenizer, unknown>
-  /** Folder in which plans remember what benchmarks came to, from one plan to the next. Default: none. */
-  readonly plans?: string
   /** How fast its engine computes here, for plans; undefined where nothing is known. */
   readonly speed?: Effect.Effect<Speed | undefined>
 }

@@ -40,6 +40,25 @@ describe("records in a folder", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)),
   )
 
+  it.effect("of a task that is done are the same bytes, in whatever order and however often they were kept", () =>
+    Effect.gen(function* () {
+      const all = ["x", "y", "z"].map(record)
+      const texts: Array<string> = []
+      for (const order of [all, [...all].toReversed(), [...all, ...all]]) {
+        const path = folder()
+        const records = yield* ItemRecords.inFolder(path)
+        yield* records.begin("quiz", 3)
+        yield* records.keep("quiz", order)
+        yield* records.end("quiz", all)
+        yield* records.end("nothing", [])
+        texts.push(readFileSync(`${path}/quiz.jsonl`, "utf8"))
+        expect(yield* ItemRecords.tasks(path)).toEqual(["quiz"])
+      }
+      expect(new Set(texts).size).toBe(1)
+      expect(texts[0]?.split("\n")).toHaveLength(4)
+    }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
   it.effect("are found of every evaluation of a step, in the order of these", () =>
     Effect.gen(function* () {
       const path = folder()

@@ -1,13 +1,13 @@
 /** `hmx eval compare ARM=FOLDER…`: arms against what was before training, and against each other, item by item. */
 import { asides, comparison, comparisonCsv } from "@hmx/report"
 import * as Effect from "effect/Effect"
-import { Errors } from "hmx"
+import { type Artefact, Errors } from "hmx"
 import { existsSync, readdirSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { shown } from "../paths.ts"
 import { inCommon } from "./inCommon.ts"
 import { loadEvaluation } from "./loadEvaluation.ts"
-import { isEvaluation } from "./measured.ts"
+import { isEvaluation, measured } from "./measured.ts"
 import { paperTable } from "./paperTable.ts"
 
 export interface Options {
@@ -30,7 +30,7 @@ export const compareArms = Effect.fnUntraced(function* ({ arms: words, before: n
       found: `a second arm ${twice.name}`,
       expected: "name=folder",
     })
-  const before = yield* beforeOf(arms, named)
+  const { before, notes } = yield* beforeOf(arms, named)
   const after = yield* Effect.forEach(arms, ({ folder, name }) =>
     Effect.map(loadEvaluation(folder, undefined), (evaluation) => ({ name, evaluation })),
   )
@@ -46,7 +46,7 @@ export const compareArms = Effect.fnUntraced(function* ({ arms: words, before: n
       expected: "the same benchmarks before and in every arm",
     })
   const { pair } = found
-  const table = { ...found.table, cuts }
+  const table = { ...found.table, cuts, notes: [...(found.table.notes ?? []), ...notes] }
   process.stdout.write(csv ? comparisonCsv(table, pair) : `${comparison(table, pair)}\n`)
   if (csv)
     process.stderr.write(
@@ -68,16 +68,38 @@ const armsOf = (word: string): ReadonlyArray<Arm> => {
     .map((arm) => ({ name: arm, folder: shown(join(arms, arm)) }))
 }
 
-/** The evaluation that is named, or that of an arm before its first step. */
+/**
+ * The evaluation that is named, or that of the first arm that is a training run before its first step; and which other runs did not measure
+ * the same there, since their changes are not from what they began with.
+ */
 const beforeOf = Effect.fnUntraced(function* (arms: ReadonlyArray<Arm>, named: string | undefined) {
   if (named !== undefined) {
     const folder = shown(resolve(named))
-    return yield* loadEvaluation(folder, (yield* isEvaluation(folder)) ? undefined : 0)
+    return { before: yield* loadEvaluation(folder, (yield* isEvaluation(folder)) ? undefined : 0), notes: [] }
   }
-  for (const { folder } of arms) if (!(yield* isEvaluation(folder))) return yield* loadEvaluation(folder, 0)
-  return yield* new Errors.BadInput({
-    where: "--before",
-    found: "nothing, and no arm is a training run",
-    expected: "the evaluation of the model before training",
-  })
+  const [first, ...others] = yield* Effect.filter(arms, ({ folder }) => Effect.map(isEvaluation(folder), (is) => !is))
+  if (first === undefined)
+    return yield* new Errors.BadInput({
+      where: "--before",
+      found: "nothing, and no arm is a training run",
+      expected: "the evaluation of the model before training",
+    })
+  const was = figuresOf((yield* measured(first.folder, 0)).measures)
+  const otherwise = yield* Effect.filter(others, ({ folder }) =>
+    Effect.match(measured(folder, 0), {
+      // It has measured nothing before its first step.
+      onFailure: () => false,
+      onSuccess: ({ measures }) =>
+        [...figuresOf(measures)].some(([figure, value]) => (was.get(figure) ?? value) !== value),
+    }),
+  )
+  const of = otherwise.map(({ name }) => name).join(", ")
+  const notes =
+    otherwise.length === 0
+      ? []
+      : [`before is that of ${first.name}: ${of} measured other figures before the first step (another seed or model)`]
+  return { before: yield* loadEvaluation(first.folder, 0), notes }
 })
+
+const figuresOf = (measures: ReadonlyArray<Artefact.Measure>): ReadonlyMap<string, number> =>
+  new Map(measures.map(({ metric, task, value }) => [`${task}\n${metric}`, value]))

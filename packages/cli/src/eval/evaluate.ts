@@ -130,6 +130,7 @@ const work = Effect.fnUntraced(function* (options: Options, { adapter, chosen, n
     begin: (of, items) =>
       Effect.tap(kept.begin(of, items), (found) => Effect.sync(() => screen.begin(of, items, found.length))),
     keep: (of, done) => Effect.tap(kept.keep(of, done), () => Effect.sync(() => screen.add(of, done.length))),
+    end: kept.end,
   }
   const by = adapter === undefined ? ("base" as const) : { adapter: adapterName }
   const policy = { base: lm.info.digest, adapter: digest, step: 0 }

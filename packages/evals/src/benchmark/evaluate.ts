@@ -64,10 +64,9 @@ export const evaluate = (benchmark: Benchmark, items: ReadonlyArray<Item>) =>
       (block) => ask(benchmark.prompt, block, (answered) => Effect.flatMap(recordsOf(benchmark, answered), keep)),
       { concurrency: atOnce, discard: true },
     )
-    return evaluated(
-      benchmark,
-      items.flatMap(({ id }) => found.get(id) ?? []),
-    )
+    const done = items.flatMap(({ id }) => found.get(id) ?? [])
+    if (rehearsing === undefined) yield* records.end(benchmark.name, done)
+    return evaluated(benchmark, done)
   })
 
 const recordsOf = (benchmark: Benchmark, answered: ReadonlyArray<readonly [Pending, Asked]>) =>

@@ -16,9 +16,11 @@ const claim = (question: string) => ({
 const running = (questions: ReadonlyArray<string>, there: ReadonlyArray<ItemRecord>) => {
   const kept: Array<ItemRecord> = []
   const asked: Array<string> = []
+  const ended: Array<ItemRecord> = []
   const records = {
     begin: () => Effect.succeed(there),
     keep: (_: string, done: ReadonlyArray<ItemRecord>) => Effect.sync(() => void kept.push(...done)),
+    end: (_: string, done: ReadonlyArray<ItemRecord>) => Effect.sync(() => void ended.push(...done)),
   }
   return Effect.runPromise(
     run(feels, {
@@ -30,7 +32,7 @@ const running = (questions: ReadonlyArray<string>, there: ReadonlyArray<ItemReco
       },
     }).pipe(
       Effect.provideService(Records, records),
-      Effect.map((result) => ({ measures: result.measures, kept, asked: [...new Set(asked)] })),
+      Effect.map((result) => ({ measures: result.measures, kept, ended, asked: [...new Set(asked)] })),
     ),
   )
 }
@@ -38,8 +40,9 @@ const running = (questions: ReadonlyArray<string>, there: ReadonlyArray<ItemReco
 describe("records", () => {
   it("of many items are kept block by block, each once", async () => {
     const questions = Array.from({ length: 150 }, (_, i) => `Do you feel ${i}?`)
-    const { kept } = await running(questions, [])
+    const { ended, kept } = await running(questions, [])
     expect(kept.map(({ id }) => Number(id)).toSorted((a, b) => a - b)).toEqual(questions.map((_, i) => i))
+    expect(ended.map(({ id }) => Number(id))).toEqual(questions.map((_, i) => i))
   })
 
   it("that are there are not asked again, and the figures are those of one go", async () => {
@@ -48,6 +51,7 @@ describe("records", () => {
     const half = await running(questions, [...whole.kept.slice(0, 1), ...whole.kept.slice(2)])
     expect(half.asked).toEqual(["Two?"])
     expect(half.measures).toEqual(whole.measures)
+    expect(half.ended).toEqual(whole.ended)
     // Another question under the same id is another item.
     const other = await running(["One?", "Another?"], whole.kept)
     expect(other.asked).toEqual(["Another?"])

@@ -1,13 +1,12 @@
 /**
  * What a rehearsal came to, remembered from plan to plan: benchmarks have millions of tokens, and walking them takes longer than all the rest
- * of a plan. A key is made of everything that the rehearsal depends on, with the text of the planner itself; the files that it has read
+ * of a plan. A key is made of everything that the rehearsal depends on, all code among it; the files that it has read
  * are compared by their digests. Whatever is damaged, or cannot be written, is as if it had never been remembered.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import type { Data, ModelShape, Stage } from "hmx"
-import { readdirSync, readFileSync } from "node:fs"
 import type { Locate } from "../dataService.ts"
 import type { Questions } from "../Questions.ts"
 import { makeFolders } from "../Storage.ts"
@@ -29,26 +28,15 @@ const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Kept))
 /** Entries of the folder; with more it is emptied, since nobody asks for most of them again. */
 const mostKept = 256
 
-/** Digest of the planner's own text: a closed form that has changed must not find what another one came to. */
-let own: string | undefined
-const planner = (): string => {
-  const folders = [new URL("./", import.meta.url), new URL("./", import.meta.resolve("hmx"))]
-  own ??= hash(
-    folders
-      .flatMap((folder) =>
-        readdirSync(folder)
-          .filter((name) => /\.[jt]s$/.test(name))
-          .toSorted()
-          .map((name) => readFileSync(new URL(name, folder), "utf8")),
-      )
-      .join("\n"),
-  )
-  return own
+export interface Place {
+  readonly folder: string
+  /** Digest of all code that is run for a plan: closed forms and tasks that have changed must not find what others came to. */
+  readonly code: string
 }
 
 export interface Asked {
   /** Where it is remembered; undefined: nowhere. */
-  readonly folder: string | undefined
+  readonly at: Place | undefined
   readonly stage: Stage.Any
   readonly shape: ModelShape
   /** Digest of the tokenizer with its template; undefined: it is not known, and nothing is remembered. */
@@ -66,14 +54,15 @@ let writes = 0
  * rehearsed.
  */
 export const remembered = <E, R>(
-  { folder, locate, questions, seed, shape, stage, steps, tokenizer }: Asked,
+  { at, locate, questions, seed, shape, stage, steps, tokenizer }: Asked,
   data: (typeof Data)["Service"],
   walk: (data: (typeof Data)["Service"]) => Effect.Effect<Found | undefined, E, R>,
 ): Effect.Effect<Found | undefined, E, R | FileSystem.FileSystem> =>
   Effect.gen(function* () {
-    if (folder === undefined || tokenizer === undefined || reads(stage).has("world")) return yield* walk(data)
+    if (at === undefined || tokenizer === undefined || reads(stage).has("world")) return yield* walk(data)
     const fs = yield* FileSystem.FileSystem
-    const key = hash(canonical([planner(), ownOf(stage), shape, tokenizer, questions.heldOut, seed, steps]))
+    const { code, folder } = at
+    const key = hash(canonical([code, ownOf(stage), shape, tokenizer, questions.heldOut, seed, steps]))
     const path = `${folder}/${key}.json`
     const text = yield* Effect.orElseSucceed(fs.readFileString(path), () => "")
     const end = text.indexOf("\n")

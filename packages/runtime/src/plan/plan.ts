@@ -13,15 +13,18 @@ import { planMemory } from "./planMemory.ts"
 import { probed, type Speed } from "./probed.ts"
 import { rates, secondsOf } from "./rates.ts"
 import type { Rehearsed } from "./rehearse.ts"
+import type { Place } from "./Remembered.ts"
 import { smallest } from "./smallest.ts"
 import { unreserved, unreservedText } from "./unreserved.ts"
 import { why } from "./why.ts"
 
 export interface PlanOptions {
-  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "plans" | "speed">
+  readonly model: Pick<Loadable<unknown>, "name" | "shape" | "tokenizer" | "speed">
   readonly locate: Locate
   /** Folder of the store, whose runs also say how fast this machine is. Default: none. */
   readonly store?: string | undefined
+  /** Where what benchmarks came to is remembered from plan to plan. Default: nowhere. */
+  readonly remembered?: Place | undefined
   /** How a run's folder is called. Default: as it is. */
   readonly shown?: (folder: string) => string
 }
@@ -63,11 +66,16 @@ const scaled = (tokens: Tokens, times: number): Tokens => ({
 })
 
 export const plan = Effect.fnUntraced(function* (experiment: Experiment.Any, options: PlanOptions) {
-  const { locate, model, shown = (folder: string) => folder, store } = options
+  const { locate, model, remembered, shown = (folder: string) => folder, store } = options
   const { settings, stages } = experiment
   const { shape } = model
   const questions = yield* checked(experiment, model, locate)
-  const { longest, of, rehearsed } = yield* planMemory(experiment, model, { everything: true, questions, locate })
+  const { longest, of, rehearsed } = yield* planMemory(experiment, model, {
+    everything: true,
+    questions,
+    locate,
+    remembered,
+  })
   const memory = of(experiment)
   const most = Memory.most(memory)
 

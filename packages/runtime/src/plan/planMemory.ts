@@ -6,14 +6,13 @@ import { measures } from "../measuring.ts"
 import * as Memory from "../Memory.ts"
 import type { Questions } from "../Questions.ts"
 import { rehearse } from "./rehearse.ts"
+import type { Place } from "./Remembered.ts"
 import { bytewise, exactly, roughly, type Tokenizer } from "./Rehearsal.ts"
 
 /** What a plan reads of a model. */
 export interface Planning {
   readonly shape: ModelShape
   readonly tokenizer?: Effect.Effect<Tokenizer, unknown>
-  /** Folder in which plans remember what benchmarks came to. Default: none. */
-  readonly plans?: string
 }
 
 /** The model's tokenizer, where it can be read without the weights. */
@@ -46,7 +45,14 @@ export const planMemory = Effect.fnUntraced(function* (
     everything,
     locate,
     questions,
-  }: { readonly everything: boolean; readonly locate: Locate; readonly questions: Questions },
+    remembered,
+  }: {
+    readonly everything: boolean
+    readonly locate: Locate
+    readonly questions: Questions
+    /** A plan's, for people: what a run is allowed by is walked anew. */
+    readonly remembered?: Place | undefined
+  },
 ) {
   const { shape } = model
   const found = yield* tokenizerOf(model)
@@ -59,7 +65,7 @@ export const planMemory = Effect.fnUntraced(function* (
           questions,
           locate,
           tokenizer,
-          remembered: model.plans,
+          remembered,
           ...(everything ? {} : { only: measures }),
         })
   // Of the other stages that say nothing a run knows no more than this.

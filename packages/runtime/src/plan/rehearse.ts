@@ -16,7 +16,7 @@ import { draw } from "../Draw.ts"
 import { isEvaluate, measures } from "../measuring.ts"
 import type { Questions } from "../Questions.ts"
 import { heldBy } from "./heldBy.ts"
-import { remembered } from "./Remembered.ts"
+import { type Place, remembered } from "./Remembered.ts"
 import type * as Planned from "./Planned.ts"
 import { newTokensOf, Rehearsal, type Tokenizer } from "./Rehearsal.ts"
 
@@ -33,8 +33,8 @@ export interface Given {
   readonly questions: Questions
   readonly locate: Locate
   readonly tokenizer: Tokenizer
-  /** Folder in which is remembered what stages that measure came to. Default: none. */
-  readonly remembered?: string | undefined
+  /** Where is remembered what stages that measure came to. Default: nowhere. */
+  readonly remembered?: Place | undefined
   /** Only these stages are walked. Default: all. */
   readonly only?: (stage: Stage.Any) => boolean
 }
@@ -113,8 +113,8 @@ export const rehearse = Effect.fnUntraced(function* (experiment: Experiment.Any,
         const { calls, tokens } = rehearsal.taken()
         return went ? { tokens, newTokens: newTokensOf(calls), parts: heldBy(shape, calls, stage) } : undefined
       })
-      const folder = measures(stage) ? given.remembered : undefined
-      const asking = { folder, stage, shape, tokenizer: tokenizer.digest, seed, steps, questions, locate }
+      const at = measures(stage) ? given.remembered : undefined
+      const asking = { at, stage, shape, tokenizer: tokenizer.digest, seed, steps, questions, locate }
       const found = yield* remembered(asking, data, rehearsed)
       if (found !== undefined) done[index] = found
       else if (!measures(stage)) broken = true

@@ -40,10 +40,19 @@ const place = () => {
     run: Effect.orDie(run),
   })
   const plans = `${at}/plans`
-  const planned = (given: { readonly version?: number; readonly digest?: string; readonly folder?: string } = {}) => {
-    const { digest = "a", folder: kept = plans, version = 1 } = given
-    const model = { ...scripted(), plans: kept, tokenizer: Effect.succeed(tokenizer(digest)) }
-    return plan(experiment({ tasks: [task(version)] }), { model, locate }).pipe(Effect.provide(NodeFileSystem.layer))
+  const planned = (
+    given: {
+      readonly version?: number
+      readonly digest?: string
+      readonly folder?: string
+      readonly code?: string
+    } = {},
+  ) => {
+    const { code = "c", digest = "a", folder: kept = plans, version = 1 } = given
+    const model = { ...scripted(), tokenizer: Effect.succeed(tokenizer(digest)) }
+    return plan(experiment({ tasks: [task(version)] }), { model, locate, remembered: { folder: kept, code } }).pipe(
+      Effect.provide(NodeFileSystem.layer),
+    )
   }
   const entries = () => (existsSync(plans) ? readdirSync(plans).map((name) => `${plans}/${name}`) : [])
   return { at, entries, file, planned, walked: () => walked }
@@ -61,7 +70,7 @@ describe("what a benchmark comes to in a plan", () => {
     }),
   )
 
-  it.effect("is walked again when the file, the task's version or the tokenizer is another", () =>
+  it.effect("is walked again when the file, the task's version, the tokenizer or any code is another", () =>
     Effect.gen(function* () {
       const { file, planned, walked } = place()
       const tokens = (of: Effect.Success<ReturnType<typeof planned>>) => of.stages.at(-1)?.tokens?.read
@@ -70,7 +79,8 @@ describe("what a benchmark comes to in a plan", () => {
       expect(tokens(yield* planned())).toBeGreaterThan(tokens(first) ?? Number.NaN)
       yield* planned({ version: 2 })
       yield* planned({ digest: "b" })
-      expect(walked()).toBe(4)
+      yield* planned({ code: "d" })
+      expect(walked()).toBe(5)
     }),
   )
 

@@ -25,6 +25,10 @@ export interface Hold<E = unknown, R = never> {
 export const asksModel = ({ reads }: Stage.Any): boolean =>
   reads === undefined || reads.some((of) => of === "policy" || of === "base" || of === "optimiser" || of === "world")
 
+/** Whether a stage waits for a judge on a server, and asks the model nothing meanwhile. What asks neither is done at once, and keeps the turn. */
+export const waitsElsewhere = (stage: Stage.Any): boolean =>
+  !asksModel(stage) && stage.reads?.includes("judge") === true
+
 /**
  * Work on a run's adapter. Between its turns a run that shares its model holds nothing of it: the adapter and its optimiser lie in the
  * checkpoint of the cursor, from which a turn begins, as a resumed run does. So the arms of a contrast need one arm's memory. `settled` is

@@ -9,7 +9,7 @@ import { quote } from "./Jsonl.ts"
 import { Answered, reasonOf, run, said, tagged } from "./Policies.ts"
 import type { Place } from "./store/Key.ts"
 import type { Room } from "./Reservations.ts"
-import { asksModel, type Hold } from "./Turn.ts"
+import { asksModel, type Hold, waitsElsewhere } from "./Turn.ts"
 import type { LoadState, Piece, Pieces, Round } from "./store/Pieces.ts"
 
 /** An experiment's stages as a step walks them. */
@@ -63,7 +63,13 @@ export const flow = Effect.fnUntraced(function* (
   }
 
   const roundOf = (stage: Stage.Any): Round<unknown, unknown> | undefined =>
-    hold === undefined || stage.grain === "step" ? undefined : asksModel(stage) ? hold.use : hold.away
+    hold === undefined || stage.grain === "step"
+      ? undefined
+      : asksModel(stage)
+        ? hold.use
+        : waitsElsewhere(stage)
+          ? hold.away
+          : undefined
 
   let begun = 0
   const through = Effect.fnUntraced(function* (prompt: Artefact.Prompt, place: number) {

@@ -62,9 +62,11 @@ describe("what the bench is asked", () => {
     expect([shapes["4b"].tied, shapes["8b"].tied]).toEqual([true, false])
   })
   test("a peak is set beside 16 and 24 GB", () => {
-    expect(within(16 * 1024)).toEqual({ "16 GB": true, "24 GB": true })
-    expect(within(20_000)).toEqual({ "16 GB": false, "24 GB": true })
-    expect(within(24 * 1024 + 1)).toEqual({ "16 GB": false, "24 GB": false })
+    // 16·10⁹ bytes are 15258.8 MiB, 24·10⁹ are 22888.2.
+    expect(within(15_258)).toEqual({ "16 GB": true, "24 GB": true })
+    expect(within(15_259)).toEqual({ "16 GB": false, "24 GB": true })
+    expect(within(22_888)).toEqual({ "16 GB": false, "24 GB": true })
+    expect(within(22_889)).toEqual({ "16 GB": false, "24 GB": false })
   })
 })
 

@@ -94,7 +94,8 @@ export const engineName = ({ backend = "wasm", engine }: Engine): string =>
 
 /** Engine, device and type of products as the command line asks for them: arms that are given to workers want theirs to be the same. */
 export const engineAsked = (engine: Engine): string => {
-  if (engine.engine === "auto") return "auto"
-  const { compute } = engine
-  return `${engineName(engine)} on ${engine.device ?? "cpu"}${compute === undefined ? "" : ` in ${compute}`}`
+  const { compute, device } = engine
+  const products = compute === undefined ? "" : ` in ${compute}`
+  if (engine.engine === "auto") return `auto${products}`
+  return `${engineName(engine)} on ${device ?? "cpu"}${products}`
 }

@@ -39,7 +39,6 @@ test("each engine's module, options and environment", () => {
     device: "cuda",
     compute: "stored",
   })
-  expect(engineAsked({ engine: "torch", device: "cuda", compute: "f32" })).toBe("torch on cuda in f32")
   const gpu = { ...flags, device: "cuda:1", engineMemory: 2 ** 30 } as const
   expect(engineSettings({ ...gpu, engine: "torch" }, {}).options).toEqual({
     threads: 2,
@@ -61,6 +60,14 @@ test("each engine's module, options and environment", () => {
     TF_NUM_INTRAOP_THREADS: "2",
     CUDA_VISIBLE_DEVICES: "-1",
   })
+})
+
+test("workers know by its name what computes alike: engine, device and type of products; of auto the type alone", () => {
+  expect(engineAsked({ engine: "torch", device: "cuda", compute: "f32" })).toBe("torch on cuda in f32")
+  expect(engineAsked({ engine: "torch" })).toBe("torch on cpu")
+  expect(engineAsked({ engine: "auto" })).toBe("auto")
+  expect(engineAsked({ engine: "auto", compute: "f32" })).toBe("auto in f32")
+  expect(engineAsked({ engine: "auto", compute: "stored" })).toBe("auto in stored")
 })
 
 test.each([

@@ -10,17 +10,19 @@ export const sumSquares = (ops: Ops, xs: ReadonlyArray<Handle>): number => ops.u
 
 function sumOf(ops: Ops, xs: ReadonlyArray<Handle>): number {
   let total = 0
-  for (const x of xs) {
-    const whole = x.contiguous ? ops.reshape(x, [x.size]) : x
-    const axis = whole.shape.reduce((best, d, i) => (d > (whole.shape[best] ?? 0) ? i : best), 0)
-    const longest = whole.shape[axis] ?? 1
-    const rows = Math.max(1, Math.floor(AT_ONCE / Math.max(1, whole.size / longest)))
-    if (rows >= longest) total += squares(ops, whole)
-    else
-      for (let start = 0; start < longest; start += rows)
-        total += ops.ledger.scope(() => squares(ops, ops.narrow(whole, axis, start, Math.min(rows, longest - start))))
-    if (whole !== x) ops.ledger.free(whole)
-  }
+  for (const x of xs) total += ops.ledger.scope(() => sumOfOne(ops, x))
+  return total
+}
+
+function sumOfOne(ops: Ops, x: Handle): number {
+  const whole = x.contiguous ? ops.reshape(x, [x.size]) : x
+  const axis = whole.shape.reduce((best, d, i) => (d > (whole.shape[best] ?? 0) ? i : best), 0)
+  const longest = whole.shape[axis] ?? 1
+  const rows = Math.max(1, Math.floor(AT_ONCE / Math.max(1, whole.size / longest)))
+  if (rows >= longest) return squares(ops, whole)
+  let total = 0
+  for (let start = 0; start < longest; start += rows)
+    total += ops.ledger.scope(() => squares(ops, ops.narrow(whole, axis, start, Math.min(rows, longest - start))))
   return total
 }
 
@@ -28,12 +30,18 @@ function sumOf(ops: Ops, xs: ReadonlyArray<Handle>): number {
 const squares = (ops: Ops, x: Handle): number =>
   ops.ledger.during((x.contiguous ? 8 : 16) * x.size, () => {
     const { dispatcher, o } = ops
-    const wide = dispatcher.one(o.to, x.native, dispatcher.natives.f64, false, false, undefined)
-    const flat = dispatcher.one(o.reshape, wide, [-1])
-    const sum = dispatcher.one(o.dot, flat, flat)
-    const found = dispatcher.item(sum)
-    for (const t of [wide, flat, sum]) dispatcher.delete(t)
-    return found
+    const made: Array<number> = []
+    const own = (t: number): number => {
+      made.push(t)
+      return t
+    }
+    try {
+      const wide = own(dispatcher.one(o.to, x.native, dispatcher.natives.f64, false, false, undefined))
+      const flat = own(dispatcher.one(o.reshape, wide, [-1]))
+      return dispatcher.item(own(dispatcher.one(o.dot, flat, flat)))
+    } finally {
+      for (const t of made) dispatcher.delete(t)
+    }
   })
 
 const list = (t: Handle): ReadonlyArray<number> => [t.native]

@@ -1,5 +1,8 @@
 /** What the suite for all engines does not ask: weights of narrow types, segments of the tape, errors of libtorch, options. */
 import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { create } from "@hmx/engine-torch"
 import type { Engine, Tensor } from "@hmx/lm"
 import { EngineMisuse, EngineOutOfMemory, EngineUnavailable } from "@hmx/lm"
@@ -39,8 +42,10 @@ const moved = (values: ReadonlyArray<number>, i: number, by: number) => values.m
 
 describe.skipIf(absent !== undefined)("the torch engine", () => {
   let e: Engine
+  let mapping: boolean
   beforeAll(async () => {
     e = await create({ threads: 1 })
+    mapping = (await load(findTorch(here), false)).mapping !== undefined
   })
   afterAll(() => e.close())
 
@@ -79,6 +84,16 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
     })
   })
 
+  test("Σ x² without room for it leaves nothing behind", async () => {
+    const n = 1000
+    const small = await create({ threads: 1, memory: 4 * n + 8 * n - 1 })
+    const x = small.upload(new Float32Array(n).fill(1), [n], "f32")
+    const before = small.memory()
+    expect(() => small.sumSquares([x])).toThrow(EngineOutOfMemory)
+    expect(small.memory()).toMatchObject({ bytes: before.bytes, tensors: before.tensors })
+    small.close()
+  })
+
   test("a pullback counts the gradients that torch makes, and takes none where there is no room for them", async () => {
     const n = 1000
     const numbers = new Float32Array(n).fill(0.5)
@@ -106,6 +121,32 @@ describe.skipIf(absent !== undefined)("the torch engine", () => {
     small.free(x, y, c, ballast, ...v.outputs)
     expect(small.memory()).toMatchObject({ bytes: 0, tensors: 0 })
     small.close()
+  })
+
+  test("a file's tensor is its mapped pages: what is written where they are shown is this tensor's own", (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "hmx-mapped-"))
+    const path = join(folder, "weights")
+    const values = [1, 2, 3, 4]
+    writeFileSync(path, Float32Array.from(values))
+    const read = (target: Uint8Array, position: number) => {
+      target.set(readFileSync(path).subarray(position, position + target.byteLength))
+    }
+    const open = (seen: (bytes: Uint8Array) => void) => e.fromFile({ path, offset: 0, read }, [4], "f32", seen)
+    try {
+      clean(() => {
+        const other = open(() => {})
+        if (!mapping) context.skip("this torch maps no files")
+        expect(other).toMatchObject({ storage: { mapped: true, bytes: 16 } })
+        const changed = open((bytes) => bytes.fill(0))
+        // The pages were written, and not a copy of them.
+        expect(numbers(changed)).toEqual([0, 0, 0, 0])
+        expect(numbers(other)).toEqual(values)
+        expect(numbers(open(() => {}))).toEqual(values)
+        expect([...new Float32Array(new Uint8Array(readFileSync(path)).buffer)]).toEqual(values)
+      })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test("a piece of a file that is kept is empty when its reader has returned", () => {

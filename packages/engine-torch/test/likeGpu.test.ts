@@ -36,7 +36,7 @@ describe.skipIf(absent !== undefined)("a GPU", () => {
   test("its memory is the limit, what is taken of it is said, and what it is decides the products' type", async () => {
     const gpu = await likeGpu({ cuda: new Card(1000) })
     expect(gpu.memory()).toMatchObject({ limit: 3000, reserved: 1000 })
-    expect(() => gpu.upload(new Float32Array(1000), [1000], "f32")).toThrow("4000 bytes wanted")
+    expect(() => gpu.upload(new Float32Array(1000), [1000], "f32")).toThrow("3.91 KiB wanted")
     gpu.upload(new Uint16Array(2), [2], "bf16")
     expect(gpu.info.compute).toBe("bf16")
     expect(gpu.info.notes).toEqual(["bf16 weights are computed with in bf16: the GPU's compute capability is 8.6"])

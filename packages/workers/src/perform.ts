@@ -42,7 +42,7 @@ export interface Opened<E = never> {
 export interface PerformOptions<E, R> {
   /** Completed when the worker should leave: it saves the step that it is at, and gives its arm back. */
   readonly leave: Deferred.Deferred<void>
-  /** Engine and device, as those who give arms call them; "auto" takes whatever comes. */
+  /** Engine and device, as those who give arms call them; "auto" takes whatever comes, "auto in f32" what computes so. */
   readonly engine: string
   /** Where the folder of a run lies on this machine. */
   readonly folder: (job: Job) => string
@@ -82,9 +82,15 @@ export const cameTo = (exit: Exit.Exit<unknown, unknown>): Came => {
 
 const isDone = (state: string): boolean => state === "finished" || state === "stopped early"
 
+const takes = (one: string, other: string): boolean =>
+  one === "auto" || (one.startsWith("auto in ") && other.endsWith(one.slice("auto".length)))
+
+/** Whether a worker's engine and the one that a run asks for are the same, as far as each of them says. */
+export const agree = (a: string, b: string): boolean => a === b || takes(a, b) || takes(b, a)
+
 /** The run's folder, if it is that run's; and the arm, if it is what was given. */
 const find = Effect.fnUntraced(function* <E, R>(job: Job, { engine, folder: at, open }: PerformOptions<E, R>) {
-  if (engine !== job.engine && engine !== "auto" && job.engine !== "auto") {
+  if (!agree(engine, job.engine)) {
     yield* new Errors.BadInput({ where: "--engine", found: engine, expected: `${job.engine}, which the run asks for` })
   }
   const folder = at(job)

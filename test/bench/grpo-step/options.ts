@@ -112,9 +112,9 @@ export function options(args: ReadonlyArray<string>, around: Around): Options {
   }
 }
 
-/** Memory of cards that the large shapes are meant for, in MiB. */
-const cards = { "16 GB": 16 * 1024, "24 GB": 24 * 1024 } as const
+/** Memory of cards that the large shapes are meant for, in bytes: a GB is 10⁹ of them. */
+const cards = { "16 GB": 16e9, "24 GB": 24e9 } as const
 
 /** Whether a peak stays within each of them. */
 export const within = (peakMib: number) =>
-  Object.fromEntries(Object.entries(cards).map(([name, mib]) => [name, peakMib <= mib] as const))
+  Object.fromEntries(Object.entries(cards).map(([name, bytes]) => [name, peakMib * 2 ** 20 <= bytes] as const))

@@ -178,7 +178,7 @@ describe("workers of one machine", () => {
     first.signal("SIGKILL")
     await first.ended
     // As if it had died before it said anything of its steps and its end.
-    const db = new DatabaseSync(`${cwd}/workers.db`)
+    const db = new DatabaseSync(`${cwd}/workers.db`, { timeout: 30_000 })
     db.exec("DELETE FROM hmx_steps; UPDATE hmx_arms SET state = 'open', expires = 0, step = 0")
     // A shared disk that is behind what is known to be done is not gone on from.
     db.exec("UPDATE hmx_arms SET step = 9 WHERE arm LIKE '%seed=8'")
